@@ -1,0 +1,32 @@
+# make report   verify every claim, draw the figures, write build/report/
+# make test     run the tests
+# make lint     check style
+# Each works alone on a machine with Python 3.11+ and make: the first one run sets up .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+REPORT := build/report
+
+.PHONY: report test lint clean
+.DEFAULT_GOAL := report
+
+.venv/.complete: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "metaproof needs Python 3.11 or newer, and $(PYTHON) is older: run 'make PYTHON=/path/to/python3.11'"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	@touch $@
+
+report: .venv/.complete
+	$(BIN)/python -m figures --all --out $(REPORT)/figures
+	$(BIN)/python -m paper_checks --save $(REPORT) --junit $(REPORT)/claims.xml
+
+test: .venv/.complete
+	$(BIN)/python -m pytest -n 2 -q
+
+lint: .venv/.complete
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean:
+	rm -rf .venv build
