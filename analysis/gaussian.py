@@ -1,0 +1,60 @@
+"""Exact moments: the expectation of a polynomial in Gaussian variables, with any mean, variance and correlation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import combinations_with_replacement
+
+import sympy
+from flint import fmpq, fmpq_mpoly
+
+from .polynomial import Ring
+
+__all__ = ["expectation", "expectation_expr"]
+
+
+def expectation(
+    ring: Ring,
+    polynomial: fmpq_mpoly,
+    mean: Mapping[sympy.Symbol, object],
+    covariance: Mapping[tuple[sympy.Symbol, sympy.Symbol], object],
+) -> fmpq_mpoly:
+    """E f(X) for jointly Gaussian X, as a polynomial in the remaining symbols.
+
+    The heat semigroup gives it in one line for any correlation: E f(m + Z) = exp(½ Σ_ij C_ij ∂_i ∂_j) f at m. On a
+    polynomial the exponential series ends by itself.
+
+    Args:
+        ring: the ring in which `polynomial`, the means and the covariances live.
+        polynomial: f.
+        mean: the mean of each Gaussian symbol; it must not contain a Gaussian symbol.
+        covariance: `{(X, X): variance, (X, Y): covariance}`; a pair stands once, in either order, and is 0 if left out.
+    """
+    gaussian = list(mean)
+    weights = []
+    for first, second in combinations_with_replacement(gaussian, 2):
+        entry = covariance.get((first, second), covariance.get((second, first), 0))
+        # ½ Σ_ij counts an off-diagonal pair twice
+        weight = ring.poly(entry) * (fmpq(1, 2) if first == second else fmpq(1))
+        if weight != 0:
+            weights.append((str(first), str(second), weight))
+    total, term, order = polynomial, polynomial, 0
+    while term != 0:
+        order += 1
+        term = sum(
+            (weight * term.derivative(first).derivative(second) for first, second, weight in weights), ring.poly(0)
+        ) * fmpq(1, order)
+        total = total + term
+    return ring.substitute(total, mean)
+
+
+def expectation_expr(
+    expr: sympy.Expr,
+    mean: Mapping[sympy.Symbol, object],
+    covariance: Mapping[tuple[sympy.Symbol, sympy.Symbol], object],
+) -> sympy.Expr:
+    """The same for a sympy expression that is polynomial in all its symbols; returns a sympy expression."""
+    values = [sympy.sympify(value) for value in (*mean.values(), *covariance.values())]
+    symbols = set(mean).union(sympy.sympify(expr).free_symbols, *(value.free_symbols for value in values))
+    ring = Ring(sorted(symbols, key=str))
+    return ring.expr(expectation(ring, ring.poly(sympy.sympify(expr)), mean, covariance))

@@ -1,0 +1,152 @@
+"""K inner steps on a linear network, exactly: MAML, ANIL, first-order and preconditioned; loss, gradient, Hessian."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+import sympy
+from flint import fmpq_mpoly
+
+from . import symbols
+from .linear_network import LinearNetwork, _exact
+from .polynomial import Ring
+
+__all__ = ["Maml"]
+
+
+@dataclass(frozen=True)
+class Maml:
+    """MAML on a linear network with the exact population inner loss: θ_0 = w, θ_{k+1} = θ_k − α M ∇ℓ_τ(θ_k).
+
+    Everything below is an exact polynomial in the weights, in α if that is left symbolic, and in whatever else is symbolic
+    (arnold2021, eqs. (1), (27), (28)). The loss carries the factor and the noise constant of `network`.
+
+    Args:
+        network: model and task distribution.
+        steps: the number K of inner steps, 0 or more.
+        alpha: the inner learning rate: an exact number or a sympy expression.
+        adapts: names of the weights that adapt in the inner loop, e.g. `("b",)` for ANIL-style; all by default.
+        preconditioner: an L×L matrix M that multiplies the inner gradient; the identity by default. With `adapts`, the rows
+            of weights that do not adapt have no effect.
+
+    Raises:
+        ValueError: steps below 0, an unknown weight in `adapts`, a matrix of the wrong shape, a malformed number.
+    """
+
+    network: LinearNetwork
+    steps: int = 1
+    alpha: object = symbols.alpha
+    adapts: tuple[str, ...] | None = None
+    preconditioner: Sequence[Sequence[object]] | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.steps, int) or self.steps < 0:
+            raise ValueError(f"steps is {self.steps}; the number of inner steps is 0 or more")
+        object.__setattr__(self, "alpha", _exact(self.alpha, "alpha"))
+        names = tuple(map(str, self.network.weights))
+        adapts = names if self.adapts is None else tuple(map(str, self.adapts))
+        unknown = [name for name in adapts if name not in names]
+        if unknown:
+            raise ValueError(f"adapts names {', '.join(unknown)}; this network's weights are {', '.join(names)}")
+        object.__setattr__(self, "adapts", adapts)
+        if self.preconditioner is not None:
+            rows = sympy.Matrix(self.preconditioner).applyfunc(lambda entry: _exact(entry, "preconditioner"))
+            if rows.shape != (len(names), len(names)):
+                raise ValueError(
+                    f"the preconditioner is {rows.rows}×{rows.cols}; {len(names)} weights need a square matrix"
+                )
+            object.__setattr__(self, "preconditioner", sympy.ImmutableMatrix(rows))
+
+    @cached_property
+    def ring(self) -> Ring:
+        """The ring in which every polynomial of this object lives."""
+        entries = () if self.preconditioner is None else tuple(self.preconditioner)
+        return self.network.ring(self.alpha, *entries)
+
+    @cached_property
+    def adapted_weights(self) -> list[fmpq_mpoly]:
+        """The weights after K steps on the task θ, upper layer first."""
+        ring, weights = self.ring, [self.ring.gen(symbol) for symbol in self.network.weights]
+        rate = ring.poly(self.alpha)
+        for _ in range(self.steps):
+            step = self.network.task_gradient(ring, weights)
+            if self.preconditioner is not None:
+                matrix = self.preconditioner
+                step = [
+                    sum((ring.poly(matrix[i, j]) * g for j, g in enumerate(step)), ring.poly(0))
+                    for i in range(len(step))
+                ]
+            weights = [
+                weight - rate * g if str(name) in self.adapts else weight
+                for name, weight, g in zip(self.network.weights, weights, step, strict=True)
+            ]
+        return weights
+
+    @cached_property
+    def task_loss(self) -> fmpq_mpoly:
+        """ℓ_τ after adaptation, a polynomial that contains θ."""
+        return self.network.task_loss(self.ring, self.adapted_weights)
+
+    @cached_property
+    def loss(self) -> fmpq_mpoly:
+        """The MAML loss E_τ ℓ_τ(θ_K), arnold2021, eq. (1)."""
+        return self.network.expectation_over_tasks(self.ring, self.task_loss)
+
+    @cached_property
+    def task_gradient(self) -> list[fmpq_mpoly]:
+        """One task's meta-gradient ∂ℓ_τ(θ_K)/∂w, through the inner loop."""
+        return self.ring.gradient(self.task_loss, self.network.weights)
+
+    @cached_property
+    def gradient(self) -> list[fmpq_mpoly]:
+        """∂L_maml/∂w."""
+        return self.ring.gradient(self.loss, self.network.weights)
+
+    @cached_property
+    def hessian(self) -> list[list[fmpq_mpoly]]:
+        """∂²L_maml/∂w²."""
+        return self.ring.hessian(self.loss, self.network.weights)
+
+    @cached_property
+    def first_order_task_gradient(self) -> list[fmpq_mpoly]:
+        """One task's first-order meta-gradient: ∇ℓ_τ at θ_K, the inner Jacobian taken for the identity."""
+        return self.network.task_gradient(self.ring, self.adapted_weights)
+
+    @cached_property
+    def first_order_gradient(self) -> list[fmpq_mpoly]:
+        """First-order MAML's expected update direction; in general the gradient of no function."""
+        return [self.network.expectation_over_tasks(self.ring, g) for g in self.first_order_task_gradient]
+
+    @cached_property
+    def first_order_jacobian(self) -> list[list[fmpq_mpoly]]:
+        """The Jacobian of `first_order_gradient`, which need not be symmetric."""
+        return [self.ring.gradient(g, self.network.weights) for g in self.first_order_gradient]
+
+    def expr(self, polynomial: fmpq_mpoly | Sequence) -> sympy.Expr | list:
+        """A polynomial of this object, or nested lists of them, as sympy expressions."""
+        if isinstance(polynomial, fmpq_mpoly):
+            return self.ring.expr(polynomial)
+        return [self.expr(entry) for entry in polynomial]
+
+    def at(
+        self,
+        polynomial: fmpq_mpoly | Sequence,
+        weights: Sequence[object],
+        others: Mapping[object, object] | None = None,
+    ) -> Fraction | list:
+        """Exact value at rational weights (upper layer first) and at values for whatever else is symbolic.
+
+        Raises:
+            ValueError: the wrong number of weights, or a symbol without a value.
+        """
+        names = self.network.weights
+        if len(weights) != len(names):
+            raise ValueError(
+                f"{len(weights)} weights were given and depth {self.network.depth} has {len(names)}: {', '.join(map(str, names))}"
+            )
+        if isinstance(polynomial, fmpq_mpoly):
+            return self.ring.evaluate(polynomial, {**dict(zip(names, weights, strict=True)), **(others or {})})
+        return [self.at(entry, weights, others) for entry in polynomial]

@@ -1,0 +1,118 @@
+"""Exact multivariate polynomials over the rationals: sympy at the door, python-flint inside.
+
+Everything this project derives for linear networks is a polynomial with rational coefficients. sympy is the language in
+which people write and read them; python-flint multiplies them some hundred times faster. A `Ring` is the bridge.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from fractions import Fraction
+
+import sympy
+from flint import Ordering, fmpq, fmpq_mpoly, fmpq_mpoly_ctx
+
+__all__ = ["Ring", "exact_rational"]
+
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d{1,4})?|[+-]?\d+/\d+", re.IGNORECASE)
+
+
+def exact_rational(value: object) -> Fraction:
+    """Read a number exactly: `"0.1"` is 1/10, and so is the float 0.1 (its shortest decimal is what was meant).
+
+    Accepts int, Fraction, Decimal, float, sympy and flint rationals, and strings such as `"7/10"`, `"-0.3"`, `"1e-2"`.
+
+    Raises:
+        ValueError: the text or value is not a finite rational number.
+    """
+    if isinstance(value, fmpq):
+        return Fraction(int(value.p), int(value.q))
+    if isinstance(value, sympy.Rational):
+        return Fraction(int(value.p), int(value.q))
+    if isinstance(value, int | Fraction | Decimal) and not (isinstance(value, Decimal) and not value.is_finite()):
+        return Fraction(value)
+    text = repr(value) if isinstance(value, float) else str(value).strip()
+    if isinstance(value, str | float | sympy.Float) and _NUMBER.fullmatch(text) and not re.search(r"/0+$", text):
+        return Fraction(text)
+    raise ValueError(f"{text!r} is not a rational number; write it like 1/10, 0.1, -3 or 1e-2")
+
+
+class Ring:
+    """The polynomials with rational coefficients in some sympy symbols, held as python-flint `fmpq_mpoly`.
+
+    Arithmetic, comparison and `.derivative(name)` are python-flint's own; the ring converts to and from sympy, substitutes
+    and evaluates.
+    """
+
+    def __init__(self, symbols: Sequence[sympy.Symbol]):
+        self.symbols = tuple(dict.fromkeys(symbols))
+        self.names = tuple(symbol.name for symbol in self.symbols)
+        if len(set(self.names)) != len(self.names):
+            raise ValueError(f"two different symbols share a name among {self.names}; rename one of them")
+        self.context = fmpq_mpoly_ctx.get(self.names, Ordering.lex)
+        self._generators = dict(zip(self.names, self.context.gens(), strict=True))
+
+    def __repr__(self) -> str:
+        return f"Ring({', '.join(self.names)})"
+
+    def gen(self, symbol: sympy.Symbol | str) -> fmpq_mpoly:
+        """The polynomial that is just this symbol."""
+        return self._generators[str(symbol)]
+
+    def poly(self, value: object) -> fmpq_mpoly:
+        """Take a number, a sympy expression or a polynomial of a ring in fewer symbols into this ring.
+
+        Raises:
+            ValueError: the value is no polynomial with rational coefficients in this ring's symbols.
+        """
+        if isinstance(value, fmpq_mpoly):
+            return value if value.context() == self.context else value.project_to_context(self.context)
+        if isinstance(value, sympy.Symbol) and value in self.symbols:
+            return self.gen(value)
+        if isinstance(value, sympy.Expr) and not value.is_Number:
+            try:
+                terms = sympy.Poly(value, *self.symbols, domain="QQ").terms()
+            except sympy.PolynomialError as error:
+                raise ValueError(
+                    f"{value} is not a polynomial in {', '.join(self.names)} with rational coefficients"
+                ) from error
+            return self.context.from_dict({powers: fmpq(int(c.p), int(c.q)) for powers, c in terms if c})
+        number = exact_rational(value)
+        return self.context.constant(fmpq(number.numerator, number.denominator))
+
+    def expr(self, polynomial: fmpq_mpoly) -> sympy.Expr:
+        """The same polynomial as an expanded sympy expression."""
+        terms = {
+            tuple(map(int, powers)): sympy.Rational(int(c.p), int(c.q)) for powers, c in polynomial.to_dict().items()
+        }
+        return sympy.Poly.from_dict(terms, *self.symbols, domain="QQ").as_expr() if terms else sympy.S.Zero
+
+    def substitute(self, polynomial: fmpq_mpoly, values: Mapping[sympy.Symbol | str, object]) -> fmpq_mpoly:
+        """Replace symbols by numbers, expressions or polynomials, all at once."""
+        replaced = {str(symbol): self.poly(value) for symbol, value in values.items()}
+        if all(value.is_constant() for value in replaced.values()):  # python-flint's own path for numbers is faster
+            numbers = {name: value.leading_coefficient() if value != 0 else fmpq(0) for name, value in replaced.items()}
+            return polynomial.subs(numbers)
+        return polynomial.compose(*(replaced.get(name, generator) for name, generator in self._generators.items()))
+
+    def evaluate(self, polynomial: fmpq_mpoly, point: Mapping[sympy.Symbol | str, object]) -> Fraction:
+        """The exact value at a rational point.
+
+        Raises:
+            ValueError: a symbol on which the polynomial depends has no value at this point.
+        """
+        rest = self.substitute(polynomial, point)
+        if not rest.is_constant():
+            missing = [name for name, degree in zip(self.names, rest.degrees(), strict=True) if degree > 0]
+            raise ValueError(f"no value was given for {', '.join(missing)}")
+        return exact_rational(rest.leading_coefficient()) if rest != 0 else Fraction(0)
+
+    def gradient(self, polynomial: fmpq_mpoly, symbols: Sequence[sympy.Symbol]) -> list[fmpq_mpoly]:
+        """First derivatives with respect to the given symbols, in their order."""
+        return [polynomial.derivative(str(symbol)) for symbol in symbols]
+
+    def hessian(self, polynomial: fmpq_mpoly, symbols: Sequence[sympy.Symbol]) -> list[list[fmpq_mpoly]]:
+        """Second derivatives with respect to the given symbols, as nested lists."""
+        return [self.gradient(first, symbols) for first in self.gradient(polynomial, symbols)]
