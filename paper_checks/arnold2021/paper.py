@@ -1,0 +1,22 @@
+"""arnold2021 as a paper under check: its key, and every locator of Sections 2 to 4 and Appendix A that needs a claim."""
+
+from __future__ import annotations
+
+from ..framework import Paper
+
+__all__ = ["PAPER"]
+
+LOCATORS = (
+    *(f"({n})" for n in (1, 2, 3, 4, 5, 6, 7)),
+    "(8), (9)",  # the missing ½ is one claim
+    *(f"({n})" for n in range(10, 21)),
+    "4.3",
+    "4.4",
+    "4.5",
+    *(f"({n})" for n in range(27, 47)),
+    *(f"({n})" for n in range(48, 58)),
+    "script",
+    "A",
+)
+
+PAPER = Paper("arnold2021", "When MAML Can Adapt Fast and How to Assist When It Cannot", LOCATORS)

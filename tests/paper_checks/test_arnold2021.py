@@ -1,0 +1,61 @@
+"""arnold2021's claims: complete, as accepted, and each able to fail."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from paper_checks import ACCEPTED, PAPERS
+from paper_checks.arnold2021 import PAPER
+from paper_checks.framework import Definition, Formula, Proposition
+from paper_checks.framework.judging import judge
+from paper_checks.framework.running import accepted, run
+
+FORMULAS_AS_PRINTED = Path(__file__).parents[3] / "shared" / "papers" / "arnold_equations.md"
+CLAIMS = {claim.id: claim for claim in PAPER.claims}
+JUDGED = [id for id, claim in CLAIMS.items() if not isinstance(claim.build(), Definition)]
+
+
+def test_a_run_is_sound_and_as_accepted():
+    assert run(PAPERS, expected=accepted(ACCEPTED)).problems == ()
+
+
+def test_every_printed_locator_has_a_claim():
+    if not FORMULAS_AS_PRINTED.exists():
+        pytest.skip("the restated formulas are not beside this checkout")
+    section = FORMULAS_AS_PRINTED.read_text().split("## arnold2021")[1].split("Meta-optimizers (Section 5.3)")[0]
+    rows = [line.split("|")[1].strip() for line in section.splitlines() if line.startswith("| ")]
+    printed = {name for row in rows[1:] for name in ([row] if not row.startswith("(") else re.findall(r"\(\d+\)", row))}
+    located = {claim.locator for claim in PAPER.claims}
+    assert printed - located == set()
+    assert len(printed) > 40  # the table was read
+
+
+@pytest.mark.parametrize("id", JUDGED)
+def test_every_claim_has_a_witness_and_can_fail(id):
+    """With its control in place of the printed statement no claim may keep a favourable verdict."""
+    claim = CLAIMS[id]
+    content = claim.build()
+    assert content.witness is not None
+    if isinstance(content, Formula):
+        changed = replace(content, printed=content.control, before=None)
+    else:
+        assert isinstance(content, Proposition)
+        changed = replace(content, stated=content.control, weaker=None)
+    judged = judge(replace(claim, build=lambda: changed))
+    assert judged.verdict not in ("proved", "proved-up-to", "conditional")
+
+
+def test_the_chain_of_uses_has_no_cycle():
+    done: set[str] = set()
+
+    def visit(id: str, path: tuple[str, ...]) -> None:
+        assert id not in path, f"{' → '.join((*path, id))}"
+        if id not in done:
+            for used in CLAIMS[id].uses:
+                visit(used, (*path, id))
+            done.add(id)
+
+    for id in CLAIMS:
+        visit(id, ())
