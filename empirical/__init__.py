@@ -4,8 +4,8 @@ An independent witness for exact formulas: nothing here uses one. Losses carry t
 constant unless a name or `half=False` says otherwise.
 """
 
-from empirical.adaptation import adapt, chain, layer_rule, only_layers, only_tensors, precondition
-from empirical.meta_loss import (
+from .adaptation import adapt, chain, layer_rule, only_layers, only_tensors, precondition
+from .meta_loss import (
     effective_weight_after_step,
     finite_support_loss_quadrature,
     maml_gradient,
@@ -16,9 +16,9 @@ from empirical.meta_loss import (
     stochastic_gradient_moments,
     task_meta_gradients,
 )
-from empirical.models import effective_weight, squared_error
-from empirical.tasks.regression import Batch, RegressionTasks, population, sample, sample_theta, theta_nodes
-from empirical.training import DivergenceError, MetaTraining, meta_train
+from .models import effective_weight, squared_error
+from .tasks.regression import Batch, RegressionTasks, population, sample, sample_theta, theta_nodes
+from .training import DivergenceError, MetaTraining, meta_train
 
 __all__ = [
     "Batch",

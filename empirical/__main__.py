@@ -11,9 +11,9 @@ from typing import NoReturn
 
 import torch
 
-from empirical import records
-from empirical.experiments import EXPERIMENTS
-from empirical.training import DivergenceError
+from . import records
+from .experiments import EXPERIMENTS
+from .training import DivergenceError
 
 
 class _Parser(argparse.ArgumentParser):
@@ -60,7 +60,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         found = experiment.run(options.tier, device=options.device, seed=options.seed, progress=_progress())
     except DivergenceError as error:
-        print(f"\npython -m empirical: {error}" if sys.stderr.isatty() else f"python -m empirical: {error}", file=sys.stderr)
+        print(
+            f"\npython -m empirical: {error}" if sys.stderr.isatty() else f"python -m empirical: {error}",
+            file=sys.stderr,
+        )
         return 1
     if sys.stderr.isatty():
         print(file=sys.stderr)  # leaves the line that the progress was rewriting

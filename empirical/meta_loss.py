@@ -22,9 +22,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from empirical.adaptation import Transform, adapt, layer_rule, only_tensors
-from empirical.models import deep_vector_error, shallow_vector_error, squared_error
-from empirical.tasks.regression import (
+from .adaptation import Transform, adapt, layer_rule, only_tensors
+from .models import deep_vector_error, shallow_vector_error, squared_error
+from .tasks.regression import (
     Batch,
     RegressionTasks,
     population,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from empirical.tasks.regression import Batch
+from .tasks.regression import Batch
 
 
 def effective_weight(weights: Tensor) -> Tensor:

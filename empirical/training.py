@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from empirical.adaptation import adapt
-from empirical.models import squared_error
-from empirical.tasks.regression import Batch, RegressionTasks, population, sample, sample_theta
+from .adaptation import adapt
+from .models import squared_error
+from .tasks.regression import Batch, RegressionTasks, population, sample, sample_theta
 
 TEST_SEED = 1_000_003
 """Seeds the test tasks, apart from the seeds 0, 1, 2, ... that training commonly uses."""

@@ -1,15 +1,24 @@
 """`python -m paper_checks`: judge the papers' claims."""
 
+from __future__ import annotations
+
 import sys
+from collections.abc import Sequence
 
-from .framework.command import main
+from . import ACCEPTED, papers
+from .siblings import shadowed
 
 
-def _run() -> int:
-    from . import ACCEPTED, PAPERS
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code (see `framework.command`)."""
+    trouble = shadowed("analysis", "empirical")
+    if trouble:
+        print(f"python -m paper_checks: {trouble}", file=sys.stderr)
+        return 2
+    from .framework.command import main as judge_papers
 
-    return main(PAPERS, ACCEPTED)
+    return judge_papers(papers(), ACCEPTED, argv)
 
 
 if __name__ == "__main__":
-    sys.exit(_run())
+    sys.exit(main())

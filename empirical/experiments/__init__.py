@@ -6,7 +6,7 @@ records.
 
 from types import ModuleType
 
-from empirical.experiments import arnold2021_figure1_left, arnold2021_figure2
+from . import arnold2021_figure1_left, arnold2021_figure2
 
 EXPERIMENTS: dict[str, ModuleType] = {module.ID: module for module in (arnold2021_figure1_left, arnold2021_figure2)}
 

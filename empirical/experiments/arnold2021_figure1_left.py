@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 import torch
 
-from empirical.records import Metric, Record, environment
-from empirical.tasks.regression import RegressionTasks
-from empirical.training import meta_train
+from ..records import Metric, Record, environment
+from ..tasks.regression import RegressionTasks
+from ..training import meta_train
 
 ID = "arnold2021/figure1-left"
 SUMMARY = "1-D regression: post-adaptation test error of the shallow and the deep model"

@@ -14,9 +14,9 @@ from collections.abc import Callable
 
 import torch
 
-from empirical.records import Metric, Record, environment
-from empirical.tasks.regression import RegressionTasks
-from empirical.training import meta_train
+from ..records import Metric, Record, environment
+from ..tasks.regression import RegressionTasks
+from ..training import meta_train
 
 ID = "arnold2021/figure2"
 SUMMARY = "1-D regression: four meta-training trajectories of the deep model and the minima they end in"

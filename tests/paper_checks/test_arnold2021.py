@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from paper_checks import ACCEPTED, PAPERS
+from paper_checks import ACCEPTED, papers
 from paper_checks.arnold2021 import PAPER
 from paper_checks.framework import Definition, Formula, Proposition
 from paper_checks.framework.judging import judge
@@ -18,7 +18,7 @@ JUDGED = [id for id, claim in CLAIMS.items() if not isinstance(claim.build(), De
 
 
 def test_a_run_is_sound_and_as_accepted():
-    assert run(PAPERS, expected=accepted(ACCEPTED)).problems == ()
+    assert run(papers(), expected=accepted(ACCEPTED)).problems == ()
 
 
 def test_every_printed_locator_has_a_claim():

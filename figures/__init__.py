@@ -1,0 +1,32 @@
+"""The figures: one module each, drawn from exact formulas (`analysis`) and recorded runs (`empirical`).
+
+A figure's module has NAME, SUMMARY (one line), SOURCE (paper and figure, or "metaproof"), RECORD (the id of the record
+that it reads, or None), SIZE (inches) and three functions:
+
+- `data()`, or `data(results)` where RECORD is not None: the numbers, in one small dataclass; no drawing.
+- `panels(figure)`: the axes, or tuple of axes, that `draw` needs, on an empty matplotlib figure.
+- `draw(axes, data)`: draws on those axes and on nothing else; reads no file.
+
+Losses are E ½(y − ŷ)² with the noise constant; a figure that shows something else says so on its axis.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import ModuleType
+
+__all__ = ["FIGURES", "load"]
+
+FIGURES: dict[str, str] = {
+    "arnold2021-figure1-left": "figures.arnold2021_figure1_left",
+    "arnold2021-figure2": "figures.arnold2021_figure2",
+    "landscape": "figures.landscape",
+    "step-size-factor": "figures.step_size_factor",
+    "why-depth": "figures.why_depth",
+}
+"""Name on the command line → module. The modules are imported only when they are asked for."""
+
+
+def load(name: str) -> ModuleType:
+    """The module of a figure (see the package's docstring for what it holds). Raises KeyError for an unknown name."""
+    return import_module(FIGURES[name])

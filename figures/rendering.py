@@ -1,0 +1,64 @@
+"""From a figure's name to its image files, whose bytes are the same every time."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from io import BytesIO
+from pathlib import Path
+from types import ModuleType
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from . import load
+from .style import DPI, RC
+
+__all__ = ["FORMATS", "compute", "image", "save"]
+
+# matplotlib's own version and the date would change the bytes
+FORMATS: dict[str, dict[str, None]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
+
+
+def compute(name: str, results: Path | None = None) -> object:
+    """A figure's data, from its record where it has one (`results` is then the folder of records).
+
+    Raises:
+        KeyError: there is no figure of this name.
+        figures.results.MissingRecord: its record is not there.
+    """
+    module = load(name)
+    return module.data() if module.RECORD is None else module.data(results)
+
+
+def image(module: ModuleType, data: object, form: str) -> bytes:
+    """The figure as the bytes of a "png" or "svg" file."""
+    with matplotlib.rc_context(RC):
+        figure = Figure(figsize=module.SIZE)
+        module.draw(module.panels(figure), data)
+        buffer = BytesIO()
+        figure.savefig(buffer, format=form, dpi=DPI, metadata=FORMATS[form])
+    return buffer.getvalue()
+
+
+def save(name: str, folder: Path, results: Path | None = None) -> list[Path]:
+    """Write NAME.png and NAME.svg into an existing folder; each file is the old one or the new one, never half of it.
+
+    Raises:
+        KeyError, figures.results.MissingRecord: as `compute`.
+        OSError: a file cannot be written.
+    """
+    module, data = load(name), compute(name, results)
+    images = {folder / f"{name}.{form}": image(module, data, form) for form in FORMATS}
+    for path, content in images.items():
+        # in the same folder because os.replace is atomic only within one file system
+        handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            os.chmod(temporary, 0o644)  # mkstemp makes files that only their owner may read
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    return list(images)

@@ -1,0 +1,59 @@
+"""Where the recorded runs stand, and what to do when one is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from empirical.records import Record
+
+__all__ = ["MissingRecord", "UnreadableRecord", "find", "read"]
+
+
+class MissingRecord(FileNotFoundError):
+    """There is no record of a run that a figure draws; the message names the command that makes it."""
+
+
+class UnreadableRecord(ValueError):
+    """A file that should be the record of a run and is not; the message names the file."""
+
+
+def find(record: str, results: Path | None = None) -> Path:
+    """The file of a record such as "arnold2021/figure1-left".
+
+    Args:
+        record: the experiment's id, as `python -m empirical list` prints it.
+        results: the folder of records; by default `results` in the current folder, then beside the packages.
+
+    Raises:
+        MissingRecord: the file is in none of them.
+    """
+    here, home = Path("results"), Path(__file__).resolve().parent.parent / "results"
+    folders = [here, home] if results is None else [results]
+    for folder in folders:
+        path = folder / f"{record}.jsonl"
+        if path.is_file():
+            return path
+    command = f"python -m empirical run {record} --tier full" + ("" if results is None else f" --out {results}")
+    looked = " or ".join(repr(str(folder)) for folder in folders)
+    raise MissingRecord(f"there is no record {record}.jsonl in {looked}: make it with `{command}`.")
+
+
+def read(record: str, results: Path | None = None) -> dict[str, Record]:
+    """The records of an experiment by setting (such as "shallow" and "deep").
+
+    Raises:
+        MissingRecord: there is no such file.
+        UnreadableRecord: the file is no record of the schema that `empirical` reads.
+    """
+    # here because torch takes seconds to import, and most figures read no record
+    from empirical import records
+
+    path = find(record, results)
+    try:
+        return {found.setting: found for found in records.read(path)}
+    except records.RecordError as error:
+        raise UnreadableRecord(str(error)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnreadableRecord(f"{path} cannot be read as a record: {error}") from None

@@ -1,0 +1,51 @@
+"""What the figures share: a colour-blind-safe palette (Okabe and Ito), the look of each kind of point, text sizes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["BLACK", "BLUE", "DPI", "KINDS", "PURPLE", "RC", "RED", "Kind"]
+
+BLACK, BLUE, RED, PURPLE = "#000000", "#0072b2", "#d55e00", "#b0568f"
+
+DPI = 160
+
+RC: dict[str, object] = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so that every machine draws the same
+    "mathtext.fontset": "dejavusans",
+    "font.size": 9.5,
+    "axes.titlesize": 9.5,
+    "axes.labelsize": 9.5,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "legend.fontsize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.8,
+    "legend.frameon": False,
+    "figure.facecolor": "white",  # stays white where the figure stands on a dark page
+    "axes.facecolor": "white",
+    "savefig.facecolor": "white",
+    "savefig.transparent": False,
+    "svg.hashsalt": "metaproof",
+    "svg.fonttype": "path",
+}
+"""Matplotlib settings while a figure is drawn and saved; also what makes its bytes the same every time."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How one kind of stationary point is drawn: marker, fill, area in square points, and its plural in a legend."""
+
+    marker: str
+    colour: str
+    area: float
+    plural: str
+
+
+KINDS: dict[str, Kind] = {
+    "minimum": Kind("o", "#f0e442", 46, "minima"),
+    "saddle": Kind("X", "#ffffff", 50, "saddles"),
+    "maximum": Kind("^", RED, 46, "maxima"),
+    "degenerate": Kind("D", "#cc79a7", 40, "degenerate"),
+}

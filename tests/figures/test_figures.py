@@ -1,0 +1,138 @@
+"""Every figure: its data against `analysis` and the records, and what is drawn of it on plain axes."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from analysis import critical_learning_rate, stationary_points
+from figures import FIGURES, load
+from figures.deep_loss import deep_loss
+from figures.rendering import compute, image
+
+
+@cache
+def data_of(name: str) -> object:
+    return compute(name)
+
+
+def drawn(name: str) -> Figure:
+    module = load(name)
+    figure = Figure(figsize=module.SIZE)
+    module.draw(module.panels(figure), data_of(name))
+    return figure
+
+
+def with_gid(axes, gid: str) -> list:
+    return [artist for artist in axes.get_children() if artist.get_gid() == gid]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_draws_on_plain_axes(name):
+    module = load(name)
+    assert name == module.NAME
+    assert "\n" not in module.SUMMARY and module.SOURCE
+    figure = drawn(name)
+    for axes in figure.axes:
+        assert axes.has_data()
+    labelled = [axes for axes in figure.axes if axes.get_xlabel()]
+    assert labelled and all(axes.get_title() for axes in labelled)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_the_same_bytes_every_time(name):
+    module = load(name)
+    for form, start in (("png", b"\x89PNG"), ("svg", b"<?xml")):
+        first = image(module, data_of(name), form)
+        assert first.startswith(start)
+        assert first == image(module, data_of(name), form)
+
+
+def test_landscape_marks_every_stationary_point():
+    data, figure = data_of("landscape"), drawn("landscape")
+    rates = ("1/10", critical_learning_rate(), "1/2")
+    totals = []
+    for axes, panel, rate in zip(figure.axes, data.panels, rates, strict=False):
+        counts = stationary_points(rate).counts
+        markers = {kind: len(offsets) for kind in counts for (offsets,) in [_offsets(axes, kind)]}
+        assert markers == counts == {kind: len(points) for kind, points in panel.points.items()}
+        legend = [text.get_text() for text in axes.get_legend().get_texts()]
+        assert sorted(int(text.split()[0]) for text in legend) == sorted(counts.values())
+        low, high = axes.get_xlim()
+        for kind in counts:
+            assert (np.abs(_offsets(axes, kind)[0]) < min(-low, high)).all()
+        totals.append(sum(counts.values()))
+    assert totals == [17, 13, 9]
+
+
+def _offsets(axes, kind: str) -> list:
+    return [np.asarray(collection.get_offsets()) for collection in with_gid(axes, kind)]
+
+
+def test_landscape_minima_stand_still_in_scaled_weights():
+    for panel in data_of("landscape").panels:
+        assert np.allclose(np.abs(panel.points["minimum"]).sum(axis=1), 1)
+
+
+def test_deep_loss_agrees_with_the_stationary_points():
+    for rate in ("1/10", "1/2"):
+        for point in stationary_points(rate).points:
+            alpha = {"1/10": 0.1, "1/2": 0.5}[rate]
+            assert deep_loss(*point.floats, alpha) == pytest.approx(point.loss, abs=1e-12)
+
+
+def test_trajectories_end_in_the_four_minima():
+    data = data_of("arnold2021-figure2")
+    ends = data.trajectories[:, -1]
+    distance = np.linalg.norm(ends[:, None] - data.minima[None], axis=2)
+    assert distance.min(axis=1).max() < 1e-4
+    assert sorted(distance.argmin(axis=1)) == [0, 1, 2, 3]
+    axes = drawn("arnold2021-figure2").axes[1]
+    assert len(_offsets(axes, "minimum")[0]) == 4
+    coloured = [line for line in axes.lines if len(line.get_xdata()) > 1 and line.get_color() != "white"]
+    assert len({line.get_color() for line in coloured}) == len(ends) == 4
+
+
+def test_record_of_figure1_agrees_with_the_exact_levels():
+    data = data_of("arnold2021-figure1-left")
+    assert data.level == pytest.approx({"shallow": 1.81, "deep": 1.0})
+    # the error of one task is 1 + 0.81 θ², and θ² has standard deviation √2
+    assert data.standard_error == pytest.approx(0.81 * np.sqrt(2 / data.test_tasks))
+    shallow, deep = data.error["shallow"][:, -1], data.error["deep"][:, -1]
+    assert abs(shallow.mean() - data.level["shallow"]) < 3 * data.standard_error
+    assert shallow.std() < data.standard_error  # all seeds share the test tasks
+    assert 1 <= deep.min() and deep.max() < 1.001
+    assert (data.error["deep"] >= 1).all()
+
+
+def test_step_size_factor_has_the_regions_of_the_exact_derivative():
+    data = data_of("step-size-factor")
+    extrema = {kind: (x, y) for x, y, kind in data.extrema}
+    assert extrema["maximum"] == pytest.approx((1 / np.sqrt(5), 16 / (25 * np.sqrt(5))))
+    assert extrema["minimum"] == pytest.approx((data.solution, 0)) == (1, 0)
+    assert [trend for *_, trend in data.intervals] == ["increasing", "decreasing", "increasing"]
+    for start, end, trend in data.intervals:
+        inside = data.y[(data.x > start) & (data.x < end)]
+        assert (np.diff(inside) > 0).all() == (trend == "increasing")
+    (axes,) = drawn("step-size-factor").axes
+    assert [len(with_gid(axes, gid)) for gid in ("shrinks", "grows")] == [1, 2]
+    # the one region against the paper's sentence ends at 1/√5
+    (region,) = with_gid(axes, "shrinks")
+    assert region.get_x() + region.get_width() == pytest.approx(1 / np.sqrt(5))
+
+
+def test_why_depth_has_the_exact_levels_and_meets_at_the_critical_rate():
+    data = data_of("why-depth")
+    assert data.best["shallow"] == pytest.approx(0.5 + 0.5 * (1 - data.alpha) ** 2)
+    assert data.best["deep"] == pytest.approx(np.full(len(data.alpha), 0.5))
+    critical, v = data.critical
+    assert critical == pytest.approx(0.2674605800)
+    (low, high), (upper,) = data.branches[:2], data.branches[2:]
+    assert [low[0], high[0], upper[0]] == ["saddle", "maximum", "saddle"]
+    for _, rates, positions in (low, high):
+        assert (rates[-1], positions[-1]) == pytest.approx((critical, v))
+        assert (np.diff(rates) > 0).all()
+    assert (low[2][:-1] < high[2][:-1]).all()
+    assert upper[1].max() > critical
+    assert (np.diff(upper[1]) > 0).all() and (np.diff(upper[2]) < 0).all()
