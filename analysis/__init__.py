@@ -1,5 +1,6 @@
 """Exact mathematics of gradient-based meta-learning: losses, landscapes, update laws. Never imports torch."""
 
+from .certificate import CertificateError
 from .dynamics import (
     adaptation_update,
     effective_update,
@@ -8,15 +9,18 @@ from .dynamics import (
     step_size_factor,
     stochastic_meta_gradient,
 )
-from .landscape import Landscape, StationaryPoint, critical_learning_rate, stationary_points, theorem
+from .landscape import Landscape, StationaryPoint, stationary_points
+from .landscape_theorem import Theorem, critical_learning_rate, theorem
 from .linear_network import LinearNetwork
 from .maml import Maml
 
 __all__ = [
+    "CertificateError",
     "Landscape",
     "LinearNetwork",
     "Maml",
     "StationaryPoint",
+    "Theorem",
     "adaptation_update",
     "critical_learning_rate",
     "effective_update",

@@ -8,7 +8,9 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from .landscape import PLURAL, CertificateError, Landscape, critical_learning_rate, stationary_points, theorem
+from .certificate import CertificateError
+from .landscape import PLURAL, Landscape, stationary_points
+from .landscape_theorem import critical_learning_rate, theorem
 from .linear_network import LinearNetwork
 from .maml import Maml
 from .polynomial import exact_rational

@@ -11,7 +11,9 @@ from flint import arb, ctx, fmpq, fmpq_poly, fmpz_poly
 
 from .polynomial import exact_rational
 
-__all__ = ["RealAlgebraic", "real_roots"]
+__all__ = ["IDENTITY", "RealAlgebraic", "real_roots", "sturm_count"]
+
+IDENTITY = fmpq_poly([0, 1])
 
 _FIRST_PRECISION, _LAST_PRECISION = 128, 1 << 16  # bits; the last is far beyond any separation bound met here
 
@@ -146,3 +148,10 @@ def real_roots(polynomial: fmpq_poly) -> list[tuple[RealAlgebraic, int]]:
         roots += [(RealAlgebraic(coefficients, i), multiplicity) for i in range(count)]
     # numbers of different factors differ, so that comparing always ends
     return sorted(roots, key=cmp_to_key(lambda left, right: left[0].compare(right[0])))
+
+
+def sturm_count(polynomial: fmpq_poly, positive: bool = False) -> int:
+    """The number of distinct real (or positive) roots by sympy's Sturm sequences: a second opinion on `real_roots`."""
+    x = sympy.Symbol("x")
+    poly = sympy.Poly([sympy.Rational(int(c.p), int(c.q)) for c in reversed(polynomial.coeffs())], x)
+    return poly.count_roots(0, None) - (1 if poly.eval(0) == 0 else 0) if positive else poly.count_roots()
