@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import platform
 import statistics
 from collections.abc import Callable
 from time import perf_counter
 
+import flint
 import sympy
 
 from .linear_network import LinearNetwork
@@ -60,8 +62,8 @@ def compare(depth: int = 2, steps: int = 3, repeats: int = 5) -> dict[str, objec
     """Derive the loss both ways in one run, check that they are the same polynomial, and time them.
 
     Returns:
-        depth, steps, number of terms, median seconds of `analysis` (`repeats` runs, caches cold) and of sympy (one run), and
-        their ratio.
+        depth, steps, number of terms, median seconds of `analysis` (`repeats` runs, caches cold) and of sympy (one run), their
+        ratio, and the versions behind them.
 
     Raises:
         ArithmeticError: the two polynomials differ.
@@ -80,4 +82,10 @@ def compare(depth: int = 2, steps: int = 3, repeats: int = 5) -> dict[str, objec
         "analysis_seconds": ours,
         "sympy_seconds": peer,
         "ratio": peer / ours,
+        "environment": {
+            "python": platform.python_version(),
+            "machine": platform.machine(),
+            "sympy": sympy.__version__,
+            "python_flint": flint.__version__,
+        },
     }
