@@ -167,6 +167,7 @@ def _print_steps(steps: Sequence) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code (0, or 2 for bad input)."""
+    sys.set_int_max_str_digits(0)  # an exact value after many steps has tens of thousands of digits
     parser = _parser()
     args = parser.parse_args(_join_negative_values(sys.argv[1:] if argv is None else argv))
     try:
@@ -209,7 +210,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.command == "loss":
         adapts = None if args.adapts is None else tuple(args.adapts.split(","))
         maml = Maml(network, steps=args.steps, alpha=args.alpha, adapts=adapts)
-        value = maml.at(maml.loss, args.at)
+        value = maml.loss_at(args.at)
         print(json.dumps({"loss": str(value), "float": float(value)}) if args.json else value)
         return 0
     found = stationary_points(critical_learning_rate(network) if args.alpha == "critical" else args.alpha, network)

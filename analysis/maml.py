@@ -66,24 +66,24 @@ class Maml:
         entries = () if self.preconditioner is None else tuple(self.preconditioner)
         return self.network.ring(self.alpha, *entries)
 
-    @cached_property
-    def adapted_weights(self) -> list[fmpq_mpoly]:
-        """The weights after K steps on the task θ, upper layer first."""
-        ring, weights = self.ring, [self.ring.gen(symbol) for symbol in self.network.weights]
-        rate = ring.poly(self.alpha)
+    def _adapt(self, weights: list[fmpq_mpoly]) -> list[fmpq_mpoly]:
+        """K steps from these weights, polynomials of the ring."""
+        ring, rate = self.ring, self.ring.poly(self.alpha)
         for _ in range(self.steps):
             step = self.network.task_gradient(ring, weights)
             if self.preconditioner is not None:
-                matrix = self.preconditioner
-                step = [
-                    sum((ring.poly(matrix[i, j]) * g for j, g in enumerate(step)), ring.poly(0))
-                    for i in range(len(step))
-                ]
+                rows = [[ring.poly(entry) for entry in row] for row in self.preconditioner.tolist()]
+                step = [sum((m * g for m, g in zip(row, step, strict=True)), ring.poly(0)) for row in rows]
             weights = [
                 weight - rate * g if str(name) in self.adapts else weight
                 for name, weight, g in zip(self.network.weights, weights, step, strict=True)
             ]
         return weights
+
+    @cached_property
+    def adapted_weights(self) -> list[fmpq_mpoly]:
+        """The weights after K steps on the task θ, upper layer first."""
+        return self._adapt([self.ring.gen(symbol) for symbol in self.network.weights])
 
     @cached_property
     def task_loss(self) -> fmpq_mpoly:
@@ -131,6 +131,25 @@ class Maml:
             return self.ring.expr(polynomial)
         return [self.expr(entry) for entry in polynomial]
 
+    def _point(self, weights: Sequence[object]) -> dict[sympy.Symbol, object]:
+        names = self.network.weights
+        if len(weights) != len(names):
+            raise ValueError(
+                f"{len(weights)} weight{'s were' if len(weights) != 1 else ' was'} given and depth {self.network.depth} has "
+                f"{len(names)}: {', '.join(map(str, names))}"
+            )
+        return dict(zip(names, weights, strict=True))
+
+    def loss_at(self, weights: Sequence[object], others: Mapping[object, object] | None = None) -> Fraction:
+        """The MAML loss at rational weights, exactly, without the polynomial in the weights: for many steps.
+
+        Raises:
+            ValueError: the wrong number of weights, or a symbol without a value.
+        """
+        start = [self.ring.poly(value) for value in self._point(weights).values()]
+        after = self.network.task_loss(self.ring, self._adapt(start))
+        return self.ring.evaluate(self.network.expectation_over_tasks(self.ring, after), others or {})
+
     def at(
         self,
         polynomial: fmpq_mpoly | Sequence,
@@ -142,11 +161,7 @@ class Maml:
         Raises:
             ValueError: the wrong number of weights, or a symbol without a value.
         """
-        names = self.network.weights
-        if len(weights) != len(names):
-            raise ValueError(
-                f"{len(weights)} weights were given and depth {self.network.depth} has {len(names)}: {', '.join(map(str, names))}"
-            )
+        point = self._point(weights)
         if isinstance(polynomial, fmpq_mpoly):
-            return self.ring.evaluate(polynomial, {**dict(zip(names, weights, strict=True)), **(others or {})})
+            return self.ring.evaluate(polynomial, {**point, **(others or {})})
         return [self.at(entry, weights, others) for entry in polynomial]
