@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import NoReturn
 
 from .certificate import CertificateError
@@ -107,6 +109,14 @@ def _join_negative_values(argv: Sequence[str]) -> list[str]:
         else:
             joined.append(word)
     return joined
+
+
+def _float(value: Fraction) -> float | None:
+    """The nearest float, or None beyond the range of floats."""
+    try:
+        return float(value)
+    except OverflowError:
+        return None
 
 
 def _landscape_data(found: Landscape) -> dict:
@@ -211,7 +221,7 @@ def _run(args: argparse.Namespace) -> int:
         adapts = None if args.adapts is None else tuple(args.adapts.split(","))
         maml = Maml(network, steps=args.steps, alpha=args.alpha, adapts=adapts)
         value = maml.loss_at(args.at)
-        print(json.dumps({"loss": str(value), "float": float(value)}) if args.json else value)
+        print(json.dumps({"loss": str(value), "float": _float(value)}) if args.json else value)
         return 0
     found = stationary_points(critical_learning_rate(network) if args.alpha == "critical" else args.alpha, network)
     if args.json:
@@ -222,4 +232,6 @@ def _run(args: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
+    if hasattr(signal, "SIGPIPE"):  # end quietly when the reader, `head` say, has had enough
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     sys.exit(main())

@@ -180,9 +180,15 @@ def stochastic_meta_gradient(
 
     Returns:
         mean (L×1) and covariance (L×L), exact.
+
+    Raises:
+        ValueError: the wrong number of weights, or a number of query points that is no positive integer.
     """
     maml = Maml(network, steps=steps, alpha=alpha)
     ring, weights = maml.ring, network.weights
+    points = None if query is None else sympy.sympify(query)
+    if points is not None and not isinstance(points, sympy.Symbol) and not (points.is_Integer and points > 0):
+        raise ValueError(f"the number of query points is {query}; it must be a positive integer")
     if len(at) != len(weights):
         raise ValueError(f"{len(at)} weights were given and depth {network.depth} has {len(weights)}")
     f = ring.poly(1)
@@ -199,8 +205,8 @@ def stochastic_meta_gradient(
     size = len(weights)
     mean = sympy.Matrix([expected(g) for g in gradient])
     covariance = sympy.Matrix(size, size, lambda i, j: expected(gradient[i] * gradient[j])) - mean * mean.T
-    if query is not None:
+    if points is not None:
         point_noise = two_kappa**2 * (2 * s2**2 * error**2 + v * s2)
         sampled = sympy.Matrix(size, size, lambda i, j: expected(point_noise * slope[i] * slope[j]))
-        covariance += sampled / sympy.sympify(query)
+        covariance += sampled / points
     return mean.applyfunc(sympy.factor), covariance.applyfunc(sympy.factor)

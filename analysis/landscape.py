@@ -26,7 +26,7 @@ from .real_algebraic import IDENTITY, RealAlgebraic, real_roots, sturm_count
 __all__ = ["PLURAL", "Landscape", "StationaryPoint", "stationary_points"]
 
 PLURAL = {"minimum": "minima", "maximum": "maxima", "saddle": "saddles", "degenerate": "degenerate points"}
-PRECISION = 256  # bits behind every float that is returned
+FIRST_PRECISION = 256  # bits behind every float that is returned, or more where digits cancel
 
 _ONE, _ZERO = fmpq_poly([1]), fmpq_poly([0])
 
@@ -245,23 +245,7 @@ def _points(orbit: _Orbit, rate: RealAlgebraic, network: LinearNetwork) -> list[
     # (A + B)² = Q + 2U and (A − B)² = Q − 2U
     plus, minus = sympy.sqrt((q + 2 * u) / rho), sympy.sqrt((q - 2 * u) / rho)
     big, small = (plus + minus) / 2, (plus - minus) / 2
-    with ctx.workprec(PRECISION):
-        ball = orbit.t.enclosure(PRECISION)
-        ball_q, ball_u = (_value(above, ball) / _value(below, ball) for above, below in (orbit.q, orbit.u))
-        ball_rate = rate.enclosure(PRECISION)
-        ball_rho = ball_rate * arb(_fmpq(network.effective_rate_factor))
-        m, beta = ball_rho * arb(_fmpq(network.mu)), ball_rho**2 * arb(_fmpq(network.tau2))
-        n, trace, determinant = (
-            enclose(derivatives()[name], ball_q, ball_u, m, beta) for name in ("N", "trace", "determinant")
-        )
-        # the Hessian in (a, b) is that of N in (A, B) times κs²/ρ = 1/(2α)
-        spread = _nonnegative(trace**2 - 4 * determinant).sqrt()
-        eigenvalues = tuple(float((trace + sign * spread) / (4 * ball_rate)) for sign in (-1, 1))
-        if orbit.kind == "degenerate":  # one of them is 0 exactly
-            eigenvalues = tuple(0.0 if abs(e) == min(map(abs, eigenvalues)) else e for e in eigenvalues)
-        loss = float(arb(_fmpq(network.kappa)) * (arb(_fmpq(network.v)) + arb(_fmpq(network.s2)) * n / ball_rho**2))
-        float_plus, float_minus = ((_nonnegative(ball_q + 2 * s * ball_u) / ball_rho).sqrt() for s in (1, -1))
-        float_big, float_small = float((float_plus + float_minus) / 2), float((float_plus - float_minus) / 2)
+    float_big, float_small, loss, eigenvalues = _floats(orbit, rate, network)
     # N is an expected square; it is 0 just where E(1 − Q + U E) is 0 for almost every E, so where Q = 1 and U = 0
     is_global = q == 1 and u == 0
     around = {  # a dictionary, because some of the four coincide
@@ -274,6 +258,36 @@ def _points(orbit: _Orbit, rate: RealAlgebraic, network: LinearNetwork) -> list[
         StationaryPoint(exact, tuple(x + 0.0 for x in floats), loss, eigenvalues, orbit.kind, is_global, orbit.curve)
         for exact, floats in around.items()  # + 0.0 makes −0.0 positive
     ]
+
+
+def _floats(
+    orbit: _Orbit, rate: RealAlgebraic, network: LinearNetwork
+) -> tuple[float, float, float, tuple[float, float]]:
+    """The larger and the smaller coordinate, the loss and the Hessian's eigenvalues, each correctly rounded or nearly so."""
+    precision = FIRST_PRECISION
+    while True:
+        with ctx.workprec(precision):
+            t, alpha = orbit.t.enclosure(precision), rate.enclosure(precision)
+            q, u = (_value(above, t) / _value(below, t) for above, below in (orbit.q, orbit.u))
+            rho = alpha * arb(_fmpq(network.effective_rate_factor))
+            m, beta = rho * arb(_fmpq(network.mu)), rho**2 * arb(_fmpq(network.tau2))
+            n, trace, determinant = (
+                enclose(derivatives()[name], q, u, m, beta) for name in ("N", "trace", "determinant")
+            )
+            square = trace**2 - 4 * determinant
+            spread = (square if square > 0 else _nonnegative(square)).sqrt()
+            large = (trace + spread if trace.mid() > 0 else trace - spread) / 2
+            degenerate = orbit.kind == "degenerate"
+            if not degenerate and min(large.rel_accuracy_bits(), determinant.rel_accuracy_bits()) < 60:
+                precision *= 2  # this ends: neither number is 0
+                continue
+            # the other one through the product of both, which loses no digits
+            small = arb(0) if degenerate else determinant / large
+            # the Hessian in (a, b) is that of N in (A, B) times κs²/ρ = 1/(2α)
+            eigenvalues = sorted(float(e / (2 * alpha)) for e in (large, small))
+            loss = float(arb(_fmpq(network.kappa)) * (arb(_fmpq(network.v)) + arb(_fmpq(network.s2)) * n / rho**2))
+            plus, minus = ((_nonnegative(q + 2 * sign * u) / rho).sqrt() for sign in (1, -1))
+            return float((plus + minus) / 2), float((plus - minus) / 2), loss, tuple(eigenvalues)
 
 
 def _value(polynomial: fmpq_poly, t: sympy.Expr | arb) -> sympy.Expr | arb:

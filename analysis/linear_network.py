@@ -84,7 +84,7 @@ class LinearNetwork:
 
         Derived from the set-up by taking the expectation over x and the noise, not written down.
         """
-        w, x, noise = sympy.symbols("w x noise", real=True)
+        w, x, noise = sympy.symbols("w _x _noise", real=True)  # underscores: a user may call a variance x
         squared_error = self.kappa * (symbols.theta * x + noise - w * x) ** 2
         return expectation_expr(squared_error, {x: 0, noise: 0}, {(x, x): self.s2, (noise, noise): self.v})
 
@@ -136,7 +136,7 @@ class LinearNetwork:
         n = points if isinstance(points, sympy.Symbol) else sympy.sympify(points)
         if not isinstance(n, sympy.Symbol) and not (n.is_Integer and n > 0):
             raise ValueError(f"the number of support points is {points}; it must be a positive integer")
-        c, h, inverse_n = self.weights[0], sympy.Symbol("h"), sympy.Symbol("inverse_n")
+        c, h, inverse_n = self.weights[0], sympy.Dummy("h"), sympy.Dummy("inverse_n")
         rate = 2 * self.kappa * _exact(alpha, "alpha")
         contraction = 1 - rate * h
         bias = contraction ** (2 * steps) * ((c - self.mu) ** 2 + self.tau2)

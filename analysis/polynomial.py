@@ -13,6 +13,7 @@ from fractions import Fraction
 
 import sympy
 from flint import Ordering, fmpq, fmpq_mpoly, fmpq_mpoly_ctx
+from sympy.polys.polyerrors import BasePolynomialError
 
 __all__ = ["Ring", "exact_rational"]
 
@@ -68,13 +69,19 @@ class Ring:
             ValueError: the value is no polynomial with rational coefficients in this ring's symbols.
         """
         if isinstance(value, fmpq_mpoly):
-            return value if value.context() == self.context else value.project_to_context(self.context)
+            if value.context() == self.context:
+                return value
+            foreign = [n for n, degree in zip(value.context().names(), value.degrees(), strict=True) if degree > 0]
+            foreign = [name for name in foreign if name not in self.names]
+            if foreign:  # python-flint would drop them without a word
+                raise ValueError(f"{value} contains {', '.join(foreign)}, which {self} does not hold")
+            return value.project_to_context(self.context)
         if isinstance(value, sympy.Symbol) and value in self.symbols:
             return self.gen(value)
         if isinstance(value, sympy.Expr) and not value.is_Number:
             try:
                 terms = sympy.Poly(value, *self.symbols, domain="QQ").terms()
-            except sympy.PolynomialError as error:
+            except BasePolynomialError as error:
                 raise ValueError(
                     f"{value} is not a polynomial in {', '.join(self.names)} with rational coefficients"
                 ) from error

@@ -71,7 +71,7 @@ def precondition(matrix: Tensor | Sequence[Sequence[float]]) -> Transform:
 
     def transform(gradients: Tensors) -> Tensors:
         (g,) = gradients
-        m = torch.as_tensor(matrix).to(g)
+        m = torch.as_tensor(matrix, dtype=g.dtype, device=g.device)
         if m.shape != (g.shape[-1],) * 2:
             raise ValueError(f"The preconditioner has shape {tuple(m.shape)}: expected {(g.shape[-1],) * 2}.")
         return (g @ m.T,)

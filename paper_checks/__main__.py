@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -21,4 +22,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    if hasattr(signal, "SIGPIPE"):  # end quietly when the reader, `head` say, has had enough
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     sys.exit(main())
