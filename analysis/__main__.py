@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import signal
 import sys
 from collections.abc import Sequence
@@ -111,12 +112,13 @@ def _join_negative_values(argv: Sequence[str]) -> list[str]:
     return joined
 
 
-def _float(value: Fraction) -> float | None:
-    """The nearest float, or None beyond the range of floats."""
+def _finite(value: Fraction | float | None) -> float | None:
+    """The nearest float; None for none, and beyond the range of floats, which JSON does not have."""
     try:
-        return float(value)
+        number = None if value is None else float(value)
     except OverflowError:
         return None
+    return number if number is not None and math.isfinite(number) else None
 
 
 def _landscape_data(found: Landscape) -> dict:
@@ -131,9 +133,9 @@ def _landscape_data(found: Landscape) -> dict:
         "points": [
             {
                 "exact": [str(coordinate) for coordinate in point.coordinates],
-                "coordinates": list(point.floats),
-                "loss": point.loss,
-                "hessian_eigenvalues": list(point.eigenvalues),
+                "coordinates": [_finite(x) for x in point.floats],
+                "loss": _finite(point.loss),
+                "hessian_eigenvalues": [_finite(x) for x in point.eigenvalues],
                 "kind": point.kind,
                 "global": point.is_global,
                 "curve": point.curve,
@@ -221,7 +223,7 @@ def _run(args: argparse.Namespace) -> int:
         adapts = None if args.adapts is None else tuple(args.adapts.split(","))
         maml = Maml(network, steps=args.steps, alpha=args.alpha, adapts=adapts)
         value = maml.loss_at(args.at)
-        print(json.dumps({"loss": str(value), "float": _float(value)}) if args.json else value)
+        print(json.dumps({"loss": str(value), "float": _finite(value)}) if args.json else value)
         return 0
     found = stationary_points(critical_learning_rate(network) if args.alpha == "critical" else args.alpha, network)
     if args.json:
@@ -232,6 +234,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="replace")  # a terminal without Greek letters shows question marks, and no traceback
     if hasattr(signal, "SIGPIPE"):  # end quietly when the reader, `head` say, has had enough
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     sys.exit(main())

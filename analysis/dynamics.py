@@ -11,6 +11,7 @@ import sympy
 from . import symbols
 from .linear_network import LinearNetwork
 from .maml import Maml
+from .polynomial import exact_expr
 
 __all__ = [
     "EffectiveUpdate",
@@ -47,7 +48,8 @@ def meta_training_update(
     """
     maml = Maml(network, steps=steps, alpha=alpha, adapts=None if adapts is None else tuple(adapts))
     gradients = zip(network.weights, maml.task_gradient, strict=True)
-    return {w: w - sympy.sympify(beta) * maml.expr(g) for w, g in gradients if str(w) in maml.adapts}
+    rate = exact_expr(beta, "beta")
+    return {w: w - rate * maml.expr(g) for w, g in gradients if str(w) in maml.adapts}
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ class StepSizeFactor:
 def step_size_factor(network: LinearNetwork | None = None) -> StepSizeFactor:
     """S(a) = 2κs² a (1 − ρa²)² with ρ = 2κα s²: derived from the task gradient, with its monotone intervals and extrema."""
     network = LinearNetwork(2) if network is None else network
+    if network.depth != 2:
+        raise ValueError(f"the step-size factor is the deep model's, ŷ = a b x; depth is {network.depth} and must be 2")
     maml = Maml(network, adapts=("b",))
     a, b = network.weights
     quotient, rest = divmod(maml.task_gradient[1], maml.ring.poly(a * b - symbols.theta))
@@ -78,11 +82,9 @@ def step_size_factor(network: LinearNetwork | None = None) -> StepSizeFactor:
     expr = sympy.factor(maml.expr(quotient))
     derivative = sympy.factor(expr.diff(a))
     # in A = √ρ a the derivative has rational coefficients, so that its sign is decided exactly between its roots
-    rho = network.effective_rate_factor * symbols.alpha
+    rho = network.curvature * symbols.alpha
     scaled = sympy.Symbol("A", real=True)
-    shape = sympy.Poly(
-        sympy.simplify(derivative.subs(a, scaled / sympy.sqrt(rho)) / network.effective_rate_factor), scaled
-    )
+    shape = sympy.Poly(sympy.simplify(derivative.subs(a, scaled / sympy.sqrt(rho)) / network.curvature), scaled)
     roots = sorted(set(shape.real_roots()))
     ends = [-sympy.oo, *roots, sympy.oo]
     samples = [
@@ -109,11 +111,11 @@ def step_size_factor(network: LinearNetwork | None = None) -> StepSizeFactor:
 
 @dataclass(frozen=True)
 class EffectiveUpdate:
-    """One step of the deep model, seen as a step of the shallow model in c = ab: c ← c − α P ∇ℓ_τ(c).
+    """One step of a deep model, seen as a step of the shallow model in the product of its weights: c ← c − α P ∇ℓ_τ(c).
 
     Attributes:
         preconditioner: P, a function of the deep weights and the task.
-        first_order: the part of P that does not contain α: a² + b².
+        first_order: the part of P that does not contain α: a² + b² at depth 2.
         after: the product after the step.
     """
 
@@ -125,7 +127,8 @@ class EffectiveUpdate:
 def effective_update(network: LinearNetwork | None = None, adapts: Sequence[str] | None = None) -> EffectiveUpdate:
     """arnold2021's thesis, "the upper layer acts as a meta-optimizer", as a formula: P = a² + b² − α ab ∂ℓ/∂c.
 
-    With only b adapting (ANIL-style) P = a² exactly.
+    With only b adapting (ANIL-style) P = a² exactly. At any depth the part without α is Σᵢ ∏_{j≠i} wⱼ², over the weights i
+    that adapt.
     """
     network = LinearNetwork(2) if network is None else network
     maml = Maml(network, adapts=None if adapts is None else tuple(adapts))
@@ -145,10 +148,10 @@ def effective_update(network: LinearNetwork | None = None, adapts: Sequence[str]
 def one_step_preconditioner(network: LinearNetwork | None = None) -> sympy.Expr:
     """The P at which c ← c − αP∇ℓ_τ(c) reaches the optimum c = θ in one step, from every c and on every task: 1/(2κα s²).
 
-    It is solved from the shallow model's MAML loss, which must then equal its floor κv.
+    Solved from the shallow model's adapted weight, which must be θ.
     """
     network = LinearNetwork(1) if network is None else network
-    p = sympy.Symbol("P", real=True)
+    p = sympy.Symbol("_P", real=True)  # a user may call a variance P
     maml = Maml(network, preconditioner=[[p]])
     (after,) = (maml.expr(weight) for weight in maml.adapted_weights)
     (solution,) = sympy.solve(sympy.Poly(after - symbols.theta, symbols.theta, *network.weights).coeffs(), p, dict=True)
@@ -186,7 +189,7 @@ def stochastic_meta_gradient(
     """
     maml = Maml(network, steps=steps, alpha=alpha)
     ring, weights = maml.ring, network.weights
-    points = None if query is None else sympy.sympify(query)
+    points = None if query is None else exact_expr(query, "query")
     if points is not None and not isinstance(points, sympy.Symbol) and not (points.is_Integer and points > 0):
         raise ValueError(f"the number of query points is {query}; it must be a positive integer")
     if len(at) != len(weights):
@@ -196,7 +199,7 @@ def stochastic_meta_gradient(
         f *= weight
     s2, v, two_kappa = ring.poly(network.s2), ring.poly(network.v), ring.poly(2 * network.kappa)
     error, slope = f - ring.poly(symbols.theta), ring.gradient(f, weights)
-    point = dict(zip(weights, map(sympy.sympify, at), strict=True))
+    point = {weight: exact_expr(value, str(weight)) for weight, value in zip(weights, at, strict=True)}
 
     def expected(polynomial: object) -> sympy.Expr:
         return sympy.expand(ring.expr(network.expectation_over_tasks(ring, polynomial)).subs(point, simultaneous=True))

@@ -29,20 +29,33 @@ def expectation(
         polynomial: f.
         mean: the mean of each Gaussian symbol; it must not contain a Gaussian symbol.
         covariance: `{(X, X): variance, (X, Y): covariance}`; a pair stands once, in either order, and is 0 if left out.
+
+    Raises:
+        ValueError: a mean or a covariance contains one of the Gaussian symbols.
     """
     gaussian = list(mean)
+    parameters = [*mean.values(), *covariance.values()]
+    inside = set().union(
+        *(sympy.sympify(value).free_symbols for value in parameters if not isinstance(value, fmpq_mpoly))
+    )
+    taken = inside & set(gaussian)
+    if taken:
+        raise ValueError(
+            f"a mean or covariance contains {', '.join(map(str, taken))}, which is a Gaussian variable here; rename it"
+        )
     weights = []
     for first, second in combinations_with_replacement(gaussian, 2):
         entry = covariance.get((first, second), covariance.get((second, first), 0))
         # ½ Σ_ij counts an off-diagonal pair twice
         weight = ring.poly(entry) * (fmpq(1, 2) if first == second else fmpq(1))
         if weight != 0:
-            weights.append((str(first), str(second), weight))
+            weights.append((first, second, weight))
     total, term, order = polynomial, polynomial, 0
     while term != 0:
         order += 1
         term = sum(
-            (weight * term.derivative(first).derivative(second) for first, second, weight in weights), ring.poly(0)
+            (weight * ring.gradient(ring.gradient(term, [first])[0], [second])[0] for first, second, weight in weights),
+            ring.poly(0),
         ) * fmpq(1, order)
         total = total + term
     return ring.substitute(total, mean)

@@ -8,7 +8,7 @@ learning rate at once is in `landscape_theorem`.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import sympy
@@ -19,14 +19,14 @@ from .certificate import Step, checked
 from .landscape_theorem import diagonal_points, theorem
 from .linear_network import LinearNetwork
 from .maml import Maml
-from .normal_form import BETA, RING, M, Q, U, derivatives, diagonal_slope, enclose, moment, reduction, univariate
+from .normal_form import BETA, RING, M, Q, U, V, derivatives, diagonal_slope, enclose, moment, reduction, univariate
 from .polynomial import exact_rational
 from .real_algebraic import IDENTITY, RealAlgebraic, real_roots, sturm_count
 
 __all__ = ["PLURAL", "Landscape", "StationaryPoint", "stationary_points"]
 
 PLURAL = {"minimum": "minima", "maximum": "maxima", "saddle": "saddles", "degenerate": "degenerate points"}
-FIRST_PRECISION = 256  # bits behind every float that is returned, or more where digits cancel
+FIRST_PRECISION, LAST_PRECISION = 256, 1 << 16  # bits behind every float that is returned, more where digits cancel
 
 _ONE, _ZERO = fmpq_poly([1]), fmpq_poly([0])
 
@@ -110,7 +110,7 @@ def _shallow(rate: RealAlgebraic, network: LinearNetwork) -> Landscape:
     alpha = rate.as_sympy()
     (c,) = network.weights
     maml = Maml(network)
-    rho = network.effective_rate_factor * symbols.alpha
+    rho = network.curvature * symbols.alpha
     shape = network.kappa * (network.s2 * (1 - rho) ** 2 * ((c - network.mu) ** 2 + network.tau2) + network.v)
     step = checked(
         maml.ring.poly(sympy.expand(shape)) == maml.loss,
@@ -118,7 +118,7 @@ def _shallow(rate: RealAlgebraic, network: LinearNetwork) -> Landscape:
         "polynomial identity",
     )
     at_solution = shape.subs({c: network.mu, symbols.alpha: alpha})
-    if rate.sign_of(_fmpq(network.effective_rate_factor) * IDENTITY - 1) == 0:
+    if rate.sign_of(_fmpq(network.curvature) * IDENTITY - 1) == 0:
         point = StationaryPoint((c,), (None,), float(at_solution), (0.0,), "degenerate", True, "every real c")
         evidence = "ρ = 1 exactly: L is constant, every c is stationary, degenerate and a global minimum"
     else:
@@ -131,7 +131,7 @@ def _shallow(rate: RealAlgebraic, network: LinearNetwork) -> Landscape:
 
 def _deep(rate: RealAlgebraic, network: LinearNetwork) -> Landscape:
     alpha = rate.as_sympy()
-    rho = network.effective_rate_factor * alpha
+    rho = network.curvature * alpha
     m, beta = rho * network.mu, sympy.expand(rho**2 * network.tau2)
     if m.is_Rational and beta.is_Rational:
         orbits, steps = _orbits(exact_rational(m), exact_rational(beta))
@@ -171,7 +171,7 @@ class _Orbit:
         kind = "degenerate" if singular == 0 else "saddle"
         if singular > 0:
             kind = "minimum" if self.sign(trace) > 0 else "maximum"
-        return _Orbit(self.curve, self.t, self.q, self.u, kind)
+        return replace(self, kind=kind)
 
 
 def _origin(kind: str = "") -> _Orbit:
@@ -189,7 +189,7 @@ def _orbits(m: Fraction, beta: Fraction) -> tuple[list[_Orbit], list[Step]]:
     at = derivatives(numbers)
     orbits, steps = [_origin()], list(reduction())
     for sign, curve in ((1, "a = b"), (-1, "a = -b")):
-        slope = univariate(RING.substitute(diagonal_slope(sign), numbers), U)
+        slope = univariate(RING.substitute(diagonal_slope(sign), numbers), V)
         roots = [root for root, _ in real_roots(slope) if root.sign_of(IDENTITY) > 0]
         steps.append(
             checked(
@@ -219,7 +219,7 @@ def _orbits(m: Fraction, beta: Fraction) -> tuple[list[_Orbit], list[Step]]:
     )
     for orbit in inside:
         curve = "axis" if orbit.sign(u) == 0 else "off the axes and diagonals"
-        orbits.append(_Orbit(curve, orbit.t, orbit.q, orbit.u))
+        orbits.append(replace(orbit, curve=curve))
     return [orbit.classified(at["trace"], at["determinant"]) for orbit in orbits], steps
 
 
@@ -239,9 +239,9 @@ def _orbits_by_theorem(beta: RealAlgebraic) -> tuple[list[_Orbit], list[Step]]:
 
 def _points(orbit: _Orbit, rate: RealAlgebraic, network: LinearNetwork) -> list[StationaryPoint]:
     """The weights that share one (Q, U): up to four, by the symmetries (a, b) → (b, a) and (a, b) → (−a, −b)."""
-    rho = network.effective_rate_factor * rate.as_sympy()
+    rho = network.curvature * rate.as_sympy()
     t = orbit.t.as_sympy()
-    q, u = (_value(above, t) / _value(below, t) for above, below in (orbit.q, orbit.u))
+    q, u = (_in_sympy(above, t) / _in_sympy(below, t) for above, below in (orbit.q, orbit.u))
     # (A + B)² = Q + 2U and (A − B)² = Q − 2U
     plus, minus = sympy.sqrt((q + 2 * u) / rho), sympy.sqrt((q - 2 * u) / rho)
     big, small = (plus + minus) / 2, (plus - minus) / 2
@@ -263,40 +263,45 @@ def _points(orbit: _Orbit, rate: RealAlgebraic, network: LinearNetwork) -> list[
 def _floats(
     orbit: _Orbit, rate: RealAlgebraic, network: LinearNetwork
 ) -> tuple[float, float, float, tuple[float, float]]:
-    """The larger and the smaller coordinate, the loss and the Hessian's eigenvalues, each correctly rounded or nearly so."""
+    """The larger and the smaller coordinate, the loss and the Hessian's eigenvalues, at whatever precision it takes."""
     precision = FIRST_PRECISION
     while True:
         with ctx.workprec(precision):
             t, alpha = orbit.t.enclosure(precision), rate.enclosure(precision)
-            q, u = (_value(above, t) / _value(below, t) for above, below in (orbit.q, orbit.u))
-            rho = alpha * arb(_fmpq(network.effective_rate_factor))
-            m, beta = rho * arb(_fmpq(network.mu)), rho**2 * arb(_fmpq(network.tau2))
-            n, trace, determinant = (
-                enclose(derivatives()[name], q, u, m, beta) for name in ("N", "trace", "determinant")
-            )
+            q, u = (_in_ball(above, t) / _in_ball(below, t) for above, below in (orbit.q, orbit.u))
+            rho = alpha * arb(_fmpq(network.curvature))
+            at = {"Q": q, "U": u, "M": rho * arb(_fmpq(network.mu)), "beta": rho**2 * arb(_fmpq(network.tau2))}
+            n, trace, determinant = (enclose(derivatives()[name], **at) for name in ("N", "trace", "determinant"))
             square = trace**2 - 4 * determinant
             spread = (square if square > 0 else _nonnegative(square)).sqrt()
             large = (trace + spread if trace.mid() > 0 else trace - spread) / 2
+            loss = arb(_fmpq(network.kappa)) * (arb(_fmpq(network.v)) + arb(_fmpq(network.s2)) * n / rho**2)
             degenerate = orbit.kind == "degenerate"
-            if not degenerate and min(large.rel_accuracy_bits(), determinant.rel_accuracy_bits()) < 60:
-                precision *= 2  # this ends: neither number is 0
+            doubtful = [loss, large] if degenerate else [loss, large, determinant]
+            if (
+                any(ball.rad() != 0 and ball.rel_accuracy_bits() < 60 for ball in doubtful)
+                and precision < LAST_PRECISION
+            ):
+                precision *= 2
                 continue
-            # the other one through the product of both, which loses no digits
+            # the other eigenvalue through the product of both, and the small coordinate likewise, which loses no digits
             small = arb(0) if degenerate else determinant / large
             # the Hessian in (a, b) is that of N in (A, B) times κs²/ρ = 1/(2α)
             eigenvalues = sorted(float(e / (2 * alpha)) for e in (large, small))
-            loss = float(arb(_fmpq(network.kappa)) * (arb(_fmpq(network.v)) + arb(_fmpq(network.s2)) * n / rho**2))
-            plus, minus = ((_nonnegative(q + 2 * sign * u) / rho).sqrt() for sign in (1, -1))
-            return float((plus + minus) / 2), float((plus - minus) / 2), loss, tuple(eigenvalues)
+            big = (_nonnegative(q + 2 * u).sqrt() + _nonnegative(q - 2 * u).sqrt()) / 2
+            other = u / big if big > 0 else arb(0)
+            return float(big / rho.sqrt()), float(other / rho.sqrt()), float(loss), tuple(eigenvalues)
 
 
-def _value(polynomial: fmpq_poly, t: sympy.Expr | arb) -> sympy.Expr | arb:
-    """The polynomial at an exact expression or in a ball."""
-    convert = arb if isinstance(t, arb) else lambda c: sympy.Rational(int(c.p), int(c.q))
-    total = convert(fmpq(0))
+def _in_ball(polynomial: fmpq_poly, t: arb) -> arb:
+    total = arb(0)
     for coefficient in reversed(polynomial.coeffs()):
-        total = total * t + convert(coefficient)
-    return total if isinstance(t, arb) else sympy.expand(total)
+        total = total * t + arb(coefficient)
+    return total
+
+
+def _in_sympy(polynomial: fmpq_poly, t: sympy.Expr) -> sympy.Expr:
+    return sum((sympy.Rational(int(c.p), int(c.q)) * t**k for k, c in enumerate(polynomial.coeffs())), sympy.S.Zero)
 
 
 def _fmpq(value: sympy.Rational) -> fmpq:

@@ -11,11 +11,11 @@ from fractions import Fraction
 from functools import cache
 
 import sympy
-from flint import arb, ctx, fmpq, fmpq_mpoly
+from flint import ctx, fmpq, fmpq_mpoly
 
 from .certificate import CertificateError, Step, checked
 from .linear_network import LinearNetwork
-from .normal_form import BETA, RING, M, Q, U, derivatives, diagonal_slope, enclose, moment, reduction, univariate
+from .normal_form import BETA, RING, M, Q, U, V, derivatives, diagonal_slope, enclose, moment, reduction, univariate
 from .real_algebraic import IDENTITY, RealAlgebraic, real_roots, sturm_count
 
 __all__ = ["Theorem", "critical_learning_rate", "diagonal_points", "theorem"]
@@ -110,7 +110,9 @@ def critical_learning_rate(network: LinearNetwork | None = None) -> sympy.Expr:
         raise ValueError(
             f"the critical rate is known for depth 2 and mu = 0; given depth {network.depth}, mu {network.mu}"
         )
-    return sympy.sqrt(theorem().critical_beta.as_sympy() / network.tau2) / network.effective_rate_factor
+    if network.tau2 == 0:
+        raise ValueError("tau2 is 0; the critical rate needs a positive variance of the task parameter")
+    return sympy.sqrt(theorem().critical_beta.as_sympy() / network.tau2) / network.curvature
 
 
 def diagonal_points(beta: RealAlgebraic) -> tuple[str, tuple[tuple[RealAlgebraic, str], ...]]:
@@ -135,7 +137,7 @@ def diagonal_points(beta: RealAlgebraic) -> tuple[str, tuple[tuple[RealAlgebraic
 
 
 def _diagonal_polynomial() -> fmpq_mpoly:
-    """p(V, β) = ½ dN/dV on the diagonals for μ = 0; V stands in the symbol U."""
+    """p(V, β) = ½ dN/dV on the diagonals for μ = 0."""
     return RING.substitute(diagonal_slope(1), {M: 0})
 
 
@@ -177,13 +179,16 @@ def _off_the_diagonals() -> list[Step]:
 
 
 def _on_the_diagonals(p: fmpq_mpoly) -> list[Step]:
-    v, beta = RING.gen(U), RING.gen(BETA)
-    on = derivatives({M: 0, Q: 2 * v, U: v})
+    v, beta = RING.gen(V), RING.gen(BETA)
+    on = derivatives({M: 0, Q: 2 * V, U: V})
     squares = -2 * (beta * (3 * (v - fmpq(1, 3)) ** 2 + fmpq(2, 3)) + v**2 * (1 - v) ** 2)
     slope = 2 * on["Q"] + on["U"]  # dN/dV by the chain rule
-    across, along = 4 * on["Q"], 2 * v * slope.derivative("U")
+    across, along = 4 * on["Q"], 2 * v * slope.derivative("V")
     rests = (on["trace"] - across - along, on["determinant"] - across * along)
-    ends = RING.substitute(p, {U: 0}), [c for powers, c in p.to_dict().items() if int(powers[1]) == p.degrees()[1]]
+    degree = int(p.degrees()[RING.names.index("V")])
+    leading = p
+    for power in range(degree, 0, -1):
+        leading = leading.derivative("V") * fmpq(1, power)
     return [
         checked(
             p == RING.substitute(diagonal_slope(-1), {M: 0}),
@@ -202,16 +207,16 @@ def _on_the_diagonals(p: fmpq_mpoly) -> list[Step]:
             "sum of squares, identity checked",
         ),
         checked(
-            ends[0] == -2 * beta and ends[1] == [3],
+            RING.substitute(p, {V: 0}) == -2 * beta and leading == 3,
             "p(0) = −2β < 0 and p has leading coefficient 3: no root reaches 0 or ∞ at any β > 0, and the positive roots counted "
             "with multiplicity are odd in number",
-            f"degree {p.degrees()[1]} in V",
+            f"degree {degree} in V",
         ),
     ]
 
 
 def _critical_beta(p: fmpq_mpoly) -> tuple[RealAlgebraic, Step]:
-    discriminant = p.discriminant("U")
+    discriminant = p.discriminant("V")
     in_beta = univariate(discriminant, BETA)
     critical = [root for root, _ in real_roots(in_beta) if root.sign_of(IDENTITY) > 0]
     step = checked(
@@ -226,7 +231,7 @@ def _critical_beta(p: fmpq_mpoly) -> tuple[RealAlgebraic, Step]:
 
 
 def _one_side(p: fmpq_mpoly, side: str, sample: Fraction) -> tuple[tuple[str, ...], Step]:
-    at_sample = univariate(RING.substitute(p, {BETA: sample}), U)
+    at_sample = univariate(RING.substitute(p, {BETA: sample}), V)
     count = len([root for root, _ in real_roots(at_sample) if root.sign_of(IDENTITY) > 0])
     step = checked(
         count in _KINDS and count == sturm_count(at_sample, positive=True),
@@ -241,15 +246,15 @@ def _critical_roots(p: fmpq_mpoly, beta_star: RealAlgebraic) -> tuple[RealAlgebr
     """The double and the simple positive root V of p at β*, exactly."""
     candidates = _roots_at(p, beta_star)
     # a multiple root is a common root of p and p′, so a root of their resultant in β
-    common = univariate(p.resultant(p.derivative("U"), "beta"), U)
+    common = univariate(p.resultant(p.derivative("V"), "beta"), V)
     shared = [root for root in candidates if root.sign_of(common) == 0]
     if len(candidates) != 2 or len(shared) != 1:
         raise CertificateError(f"at β* p has {len(candidates)} positive roots, {len(shared)} of them possibly multiple")
     (double,) = shared
     (simple,) = (root for root in candidates if root != double)
     if (
-        _sign(p.derivative("U").derivative("U"), double, beta_star) == 0
-        or _sign(p.derivative("U"), simple, beta_star) <= 0
+        _sign(p.derivative("V").derivative("V"), double, beta_star) == 0
+        or _sign(p.derivative("V"), simple, beta_star) <= 0
     ):
         raise CertificateError("at β* the multiple root is not exactly double, or the simple root is no saddle")
     return double, simple
@@ -261,15 +266,8 @@ def _roots_at(p: fmpq_mpoly, beta: RealAlgebraic) -> list[RealAlgebraic]:
     Every true root is among them, and candidates at which p is proved non-zero are dropped. The callers know how many roots
     there are, which makes the list exact.
     """
-    position = RING.names.index("beta")
-    minimal = RING.context.from_dict(
-        {
-            tuple(k if i == position else 0 for i in range(len(RING.names))): fmpq(c)
-            for k, c in enumerate(beta.minimal)
-            if c
-        }
-    )
-    eliminated = univariate(minimal.resultant(p, "beta"), U)
+    minimal = sum((c * RING.gen(BETA) ** k for k, c in enumerate(beta.minimal)), RING.poly(0))
+    eliminated = univariate(minimal.resultant(p, "beta"), V)
     candidates = [root for root, _ in real_roots(eliminated) if root.sign_of(IDENTITY) > 0]
     return [root for root in candidates if _sign(p, root, beta) == 0]
 
@@ -277,5 +275,5 @@ def _roots_at(p: fmpq_mpoly, beta: RealAlgebraic) -> list[RealAlgebraic]:
 def _sign(p: fmpq_mpoly, v: RealAlgebraic, beta: RealAlgebraic, precision: int = 1024) -> int:
     """The sign of p(V, β) if `precision` bits prove it, else 0."""
     with ctx.workprec(precision):
-        value = enclose(p, arb(0), v.enclosure(precision), arb(0), beta.enclosure(precision))
+        value = enclose(p, V=v.enclosure(precision), beta=beta.enclosure(precision))
     return 1 if value > 0 else -1 if value < 0 else 0

@@ -11,20 +11,9 @@ from flint import fmpq_mpoly
 
 from . import symbols
 from .gaussian import expectation, expectation_expr
-from .polynomial import Ring, exact_rational
+from .polynomial import Ring, exact_expr
 
 __all__ = ["LinearNetwork"]
-
-
-def _exact(value: object, what: str) -> sympy.Expr:
-    """A sympy expression as it is, and any number exactly."""
-    if isinstance(value, sympy.Expr) and not value.is_Number:
-        return value
-    try:
-        number = exact_rational(value)
-    except ValueError as error:
-        raise ValueError(f"{what}: {error}") from None
-    return sympy.Rational(number.numerator, number.denominator)
 
 
 @dataclass(frozen=True)
@@ -57,7 +46,7 @@ class LinearNetwork:
         if not isinstance(self.depth, int) or self.depth < 1:
             raise ValueError(f"depth is {self.depth}; a linear network has 1 layer or more")
         for name in ("mu", "tau2", "s2", "v"):
-            object.__setattr__(self, name, _exact(getattr(self, name), name))
+            object.__setattr__(self, name, exact_expr(getattr(self, name), name))
         for name, smallest in (("tau2", "0 or more"), ("s2", "above 0"), ("v", "0 or more")):
             value = getattr(self, name)
             if value.is_negative or (name == "s2" and value.is_zero):
@@ -74,8 +63,8 @@ class LinearNetwork:
         return sympy.Rational(1, 2) if self.half else sympy.Integer(1)
 
     @property
-    def effective_rate_factor(self) -> sympy.Expr:
-        """2κs²: the curvature of the task loss in the effective weight, by which every learning rate is multiplied."""
+    def curvature(self) -> sympy.Expr:
+        """2κs²: the curvature of the task loss in the effective weight w, which turns a learning rate α into ρ = 2κα s²."""
         return 2 * self.kappa * self.s2
 
     @cached_property
@@ -133,11 +122,13 @@ class LinearNetwork:
         """
         if self.depth != 1:
             raise ValueError(f"finite support sets are offered for depth 1, and depth is {self.depth}")
-        n = points if isinstance(points, sympy.Symbol) else sympy.sympify(points)
+        if not isinstance(steps, int) or steps < 0:
+            raise ValueError(f"steps is {steps}; the number of inner steps is 0 or more")
+        n = exact_expr(points, "points")
         if not isinstance(n, sympy.Symbol) and not (n.is_Integer and n > 0):
-            raise ValueError(f"the number of support points is {points}; it must be a positive integer")
+            raise ValueError(f"the number of support points is {points}; it must be a positive integer or a symbol")
         c, h, inverse_n = self.weights[0], sympy.Dummy("h"), sympy.Dummy("inverse_n")
-        rate = 2 * self.kappa * _exact(alpha, "alpha")
+        rate = 2 * self.kappa * exact_expr(alpha, "alpha")
         contraction = 1 - rate * h
         bias = contraction ** (2 * steps) * ((c - self.mu) ** 2 + self.tau2)
         steps_sum = rate * sum(contraction**k for k in range(steps))  # (1 − (1 − rate·h)^K)/h, a polynomial in h

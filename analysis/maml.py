@@ -11,8 +11,8 @@ import sympy
 from flint import fmpq_mpoly
 
 from . import symbols
-from .linear_network import LinearNetwork, _exact
-from .polynomial import Ring
+from .linear_network import LinearNetwork
+from .polynomial import Ring, exact_expr
 
 __all__ = ["Maml"]
 
@@ -45,20 +45,25 @@ class Maml:
     def __post_init__(self) -> None:
         if not isinstance(self.steps, int) or self.steps < 0:
             raise ValueError(f"steps is {self.steps}; the number of inner steps is 0 or more")
-        object.__setattr__(self, "alpha", _exact(self.alpha, "alpha"))
+        object.__setattr__(self, "alpha", exact_expr(self.alpha, "alpha"))
         names = tuple(map(str, self.network.weights))
         adapts = names if self.adapts is None else tuple(map(str, self.adapts))
         unknown = [name for name in adapts if name not in names]
         if unknown:
-            raise ValueError(f"adapts names {', '.join(unknown)}; this network's weights are {', '.join(names)}")
+            raise ValueError(
+                f"adapts names {', '.join(map(repr, unknown))}; this network's weights are {', '.join(names)}"
+            )
         object.__setattr__(self, "adapts", adapts)
         if self.preconditioner is not None:
-            rows = sympy.Matrix(self.preconditioner).applyfunc(lambda entry: _exact(entry, "preconditioner"))
-            if rows.shape != (len(names), len(names)):
+            given = self.preconditioner
+            rows = given.tolist() if hasattr(given, "tolist") else [list(row) for row in given]
+            if [len(row) for row in rows] != [len(names)] * len(names):
                 raise ValueError(
-                    f"the preconditioner is {rows.rows}×{rows.cols}; {len(names)} weights need a square matrix"
+                    f"the preconditioner's rows have {', '.join(str(len(row)) for row in rows)} entries; for {len(names)} "
+                    f"weights it is {len(names)}×{len(names)}"
                 )
-            object.__setattr__(self, "preconditioner", sympy.ImmutableMatrix(rows))
+            exact = [[exact_expr(entry, "preconditioner") for entry in row] for row in rows]
+            object.__setattr__(self, "preconditioner", sympy.ImmutableMatrix(exact))
 
     @cached_property
     def ring(self) -> Ring:

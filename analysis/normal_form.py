@@ -27,6 +27,7 @@ __all__ = [
     "M",
     "Q",
     "U",
+    "V",
     "derivatives",
     "diagonal_slope",
     "enclose",
@@ -36,8 +37,8 @@ __all__ = [
     "univariate",
 ]
 
-Q, U, M, BETA, _E = sympy.symbols("Q U M beta E", real=True)
-RING = Ring([Q, U, M, BETA, _E])
+Q, U, V, M, BETA, _E = sympy.symbols("Q U V M beta E", real=True)
+RING = Ring([Q, U, V, M, BETA, _E])
 
 
 @cache
@@ -80,9 +81,8 @@ def derivatives(at: Mapping[sympy.Symbol, object] | None = None) -> dict[str, fm
 
 
 def diagonal_slope(sign: int) -> fmpq_mpoly:
-    """½ d/dV of N on the diagonal B = ±A, where Q = 2V and U = ±V with V = A²; V stands in the symbol U."""
-    v = RING.gen(U)
-    return RING.substitute(normal_form(), {Q: 2 * v, U: sign * v}).derivative("U") * fmpq(1, 2)
+    """½ d/dV of N on the diagonal B = ±A, where Q = 2V and U = ±V with V = A²."""
+    return RING.substitute(normal_form(), {Q: 2 * V, U: sign * V}).derivative("V") * fmpq(1, 2)
 
 
 @cache
@@ -98,7 +98,7 @@ def _rescaling() -> Step:
         network = LinearNetwork(2, mu=mu, tau2=tau2, s2=s2, v=v, half=half)
         maml, (a, b) = Maml(network), network.weights
         ring = Ring([a, b, symbols.alpha, mu, tau2, s2, v, *RING.symbols])
-        rho = network.effective_rate_factor * symbols.alpha
+        rho = network.curvature * symbols.alpha
         values = {Q: rho * (a**2 + b**2), U: rho * a * b, M: rho * mu, BETA: rho**2 * tau2}
         # (L − κv) ρ²/(κs²) = N, and ρ²/(κs²) = 4κα²s²
         excess = ring.poly(maml.loss) - ring.poly(network.kappa * v)
@@ -121,9 +121,10 @@ def _chain_rule() -> tuple[Step, Step]:
     hessian = plane.hessian(lifted["N"], [first, second])
     return (
         checked(
-            a * n_a - b * n_b == 2 * (a**2 - b**2) * lifted["Q"] and a * n_b - b * n_a == (a**2 - b**2) * lifted["U"],
-            "A·N_A − B·N_B = 2(A² − B²)·N_Q and A·N_B − B·N_A = (A² − B²)·N_U, so off the diagonals a stationary point has "
-            "N_Q = N_U = 0; on B = ±A ≠ 0 it is one of N restricted to that diagonal",
+            n_a == 2 * a * lifted["Q"] + b * lifted["U"] and n_b == 2 * b * lifted["Q"] + a * lifted["U"],
+            "N_A = 2A·N_Q + B·N_U and N_B = 2B·N_Q + A·N_U: the origin is stationary; on B = ±A ≠ 0 a point is stationary just where "
+            "2N_Q ± N_U = 0, which is dN/dV for N restricted to that diagonal; elsewhere, as the determinant 2(A² − B²) of this "
+            "system is not 0, just where N_Q = N_U = 0",
             "polynomial identities",
         ),
         checked(
@@ -142,10 +143,13 @@ def univariate(polynomial: fmpq_mpoly, symbol: sympy.Symbol) -> fmpq_poly:
     return fmpq_poly([terms.get(power, fmpq(0)) for power in range(max(terms, default=0) + 1)])
 
 
-def enclose(polynomial: fmpq_mpoly, q: arb, u: arb, m: arb, beta: arb) -> arb:
-    """A ball that contains the polynomial's value at values in the given balls."""
+def enclose(polynomial: fmpq_mpoly, **balls: arb) -> arb:
+    """A ball that contains the value of a polynomial of `RING` at values in these balls, by symbol; the others are 0."""
+    values = [balls.get(name, arb(0)) for name in RING.names]
     total = arb(0)
     for powers, c in polynomial.to_dict().items():
-        i, j, k, n, _ = map(int, powers)
-        total += arb(c) * q**i * u**j * m**k * beta**n
+        term = arb(c)
+        for value, power in zip(values, powers, strict=True):
+            term *= value ** int(power)
+        total += term
     return total

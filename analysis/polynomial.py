@@ -10,12 +10,13 @@ import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
+from numbers import Integral
 
 import sympy
 from flint import Ordering, fmpq, fmpq_mpoly, fmpq_mpoly_ctx
 from sympy.polys.polyerrors import BasePolynomialError
 
-__all__ = ["Ring", "exact_rational"]
+__all__ = ["Ring", "exact_expr", "exact_rational"]
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d{1,4})?|[+-]?\d+/\d+", re.IGNORECASE)
 
@@ -32,12 +33,29 @@ def exact_rational(value: object) -> Fraction:
         return Fraction(int(value.p), int(value.q))
     if isinstance(value, sympy.Rational):
         return Fraction(int(value.p), int(value.q))
-    if isinstance(value, int | Fraction | Decimal) and not (isinstance(value, Decimal) and not value.is_finite()):
+    if isinstance(value, Integral | Fraction) and not isinstance(value, bool):
+        return Fraction(int(value)) if isinstance(value, Integral) else value
+    if isinstance(value, Decimal) and value.is_finite():
         return Fraction(value)
-    text = repr(value) if isinstance(value, float) else str(value).strip()
+    text = float.__repr__(value) if isinstance(value, float) else str(value).strip()  # numpy's floats are floats
     if isinstance(value, str | float | sympy.Float) and _NUMBER.fullmatch(text) and not re.search(r"/0+$", text):
         return Fraction(text)
     raise ValueError(f"{text!r} is not a rational number; write it like 1/10, 0.1, -3 or 1e-2")
+
+
+def exact_expr(value: object, what: str) -> sympy.Expr:
+    """A sympy expression as it is, and any number exactly, as a sympy rational.
+
+    Raises:
+        ValueError: the value is neither; `what` it should have been is named.
+    """
+    if isinstance(value, sympy.Expr) and not value.is_Number:
+        return value
+    try:
+        number = exact_rational(value)
+    except ValueError as error:
+        raise ValueError(f"{what}: {error}") from None
+    return sympy.Rational(number.numerator, number.denominator)
 
 
 class Ring:
@@ -52,7 +70,10 @@ class Ring:
         self.names = tuple(symbol.name for symbol in self.symbols)
         if len(set(self.names)) != len(self.names):
             raise ValueError(f"two different symbols share a name among {self.names}; rename one of them")
-        self.context = fmpq_mpoly_ctx.get(self.names, Ordering.lex)
+        # python-flint takes plain names alone
+        inner = [name if name.isascii() else f"symbol_{i}" for i, name in enumerate(self.names)]
+        self._inner = dict(zip(self.names, inner, strict=True))
+        self.context = fmpq_mpoly_ctx.get(inner, Ordering.lex)
         self._generators = dict(zip(self.names, self.context.gens(), strict=True))
 
     def __repr__(self) -> str:
@@ -72,7 +93,7 @@ class Ring:
             if value.context() == self.context:
                 return value
             foreign = [n for n, degree in zip(value.context().names(), value.degrees(), strict=True) if degree > 0]
-            foreign = [name for name in foreign if name not in self.names]
+            foreign = [name for name in foreign if name not in self._inner.values()]
             if foreign:  # python-flint would drop them without a word
                 raise ValueError(f"{value} contains {', '.join(foreign)}, which {self} does not hold")
             return value.project_to_context(self.context)
@@ -98,9 +119,17 @@ class Ring:
 
     def substitute(self, polynomial: fmpq_mpoly, values: Mapping[sympy.Symbol | str, object]) -> fmpq_mpoly:
         """Replace symbols by numbers, expressions or polynomials, all at once."""
+        foreign = [str(symbol) for symbol in values if str(symbol) not in self.names]
+        if foreign:
+            raise ValueError(
+                f"{', '.join(foreign)} is no symbol of this polynomial; its symbols are {', '.join(self.names)}"
+            )
         replaced = {str(symbol): self.poly(value) for symbol, value in values.items()}
         if all(value.is_constant() for value in replaced.values()):  # python-flint's own path for numbers is faster
-            numbers = {name: value.leading_coefficient() if value != 0 else fmpq(0) for name, value in replaced.items()}
+            numbers = {
+                self._inner[name]: value.leading_coefficient() if value != 0 else fmpq(0)
+                for name, value in replaced.items()
+            }
             return polynomial.subs(numbers)
         return polynomial.compose(*(replaced.get(name, generator) for name, generator in self._generators.items()))
 
@@ -118,7 +147,7 @@ class Ring:
 
     def gradient(self, polynomial: fmpq_mpoly, symbols: Sequence[sympy.Symbol]) -> list[fmpq_mpoly]:
         """First derivatives with respect to the given symbols, in their order."""
-        return [polynomial.derivative(str(symbol)) for symbol in symbols]
+        return [polynomial.derivative(self._inner[str(symbol)]) for symbol in symbols]
 
     def hessian(self, polynomial: fmpq_mpoly, symbols: Sequence[sympy.Symbol]) -> list[list[fmpq_mpoly]]:
         """Second derivatives with respect to the given symbols, as nested lists."""

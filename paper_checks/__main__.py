@@ -22,6 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="replace")  # a terminal without Greek letters shows question marks, and no traceback
     if hasattr(signal, "SIGPIPE"):  # end quietly when the reader, `head` say, has had enough
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     sys.exit(main())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import sympy
@@ -19,7 +20,6 @@ SCRIPT = Freedom(
     factor=True
 )  # the paper's script drops the constant and the ½ of L_deep, and (54) to (57) come from it
 SCRIPT_NOTE = "The factor is the ½ that the paper's script drops"
-ONLY_B = (False, True)  # (a, b): b adapts, a is held fixed
 
 error = a * b - theta
 f_printed = (a - alpha * b * error) * (b - alpha * a * error)
@@ -34,31 +34,31 @@ def _f() -> sympy.Expr:
     return deep.expr(after[0] * after[1])
 
 
-def _f_squared(printed: sympy.Expr, before: sympy.Expr | None = None, note: str = "") -> Formula:
+def _f_squared(printed: sympy.Expr, **more: object) -> Formula:
     return Formula(
         printed=printed,
         derived=sympy.expand(_f() ** 2),
         right=("(ab − α(a²+b²)(ab−θ_τ) + α²ab(ab−θ_τ)²)²", LINE_44),
         control=sympy.expand((_f() + alpha * theta) ** 2),
         witness=lambda a, b, theta, alpha: float(witness.adapted_product((a, b), theta, alpha)) ** 2,
-        before=before,
-        note=note,
+        **more,
     )
 
 
-def _loss(printed: sympy.Expr, before: sympy.Expr | None = None, note: str = "", **more: object) -> Formula:
+RIGHT_LOSS = (
+    "½ (2 + p1² + p2² + 3p3² + 2p1p3 − 2p2), with (49)",
+    HALF * (2 + p1**2 + p2**2 + 3 * p3**2 + 2 * p1 * p3 - 2 * p2),
+)
+
+
+def _loss(printed: sympy.Expr, right: tuple[str, sympy.Expr] = RIGHT_LOSS, **more: object) -> Formula:
     derived = deep.expr(deep.loss)
     return Formula(
         printed=printed,
         derived=derived,
-        right=(
-            "½ (2 + p1² + p2² + 3p3² + 2p1p3 − 2p2), with (49)",
-            HALF * (2 + p1**2 + p2**2 + 3 * p3**2 + 2 * p1 * p3 - 2 * p2),
-        ),
+        right=right,
         control=derived + alpha * a**2 * b**2,
         witness=lambda a, b, alpha: witness.maml_loss_at((a, b), alpha),
-        before=before,
-        note=note,
         **more,
     )
 
@@ -80,7 +80,7 @@ def eq16() -> Formula:
         derived=maml.expr(maml.task_gradient)[1],
         control=a * (1 - alpha * a**2) * error,
         freedom=Freedom(factor=True),
-        witness=lambda a, b, theta, alpha: witness.task_meta_gradient((a, b), theta, alpha, ONLY_B)[1],
+        witness=lambda a, b, theta, alpha: witness.task_meta_gradient((a, b), theta, alpha, witness.ONLY_B)[1],
         note="With (30) the factor of proportionality is 1",
     )
 
@@ -97,7 +97,9 @@ def eq17() -> Formula:
         printed=b - beta * a * (1 - alpha * a**2) ** 2 * error,
         derived=meta_training_update(DEEP, adapts=("b",))[b],
         control=b - beta * (1 - alpha * a**2) ** 2 * error,
-        witness=lambda a, b, theta, alpha, beta: b - beta * witness.task_meta_gradient((a, b), theta, alpha, ONLY_B)[1],
+        witness=lambda a, b, theta, alpha, beta: (
+            b - beta * witness.task_meta_gradient((a, b), theta, alpha, witness.ONLY_B)[1]
+        ),
     )
 
 
@@ -151,23 +153,32 @@ def _diag(first: sympy.Expr, second: sympy.Expr) -> list[sympy.Expr]:
     return [first, sympy.S.Zero, sympy.S.Zero, second]
 
 
-def _kind_claim(points: list[tuple], kind: str, control: list[tuple], also_global: bool | None) -> Proposition:
+def _not_stationary(points: list[tuple]) -> Finding | None:
+    """What shows that the points are not all stationary at every α > 0, if they are not."""
+    for point in points:
+        gradient = [sympy.simplify(g.subs(dict(zip((a, b), point, strict=True)))) for g in deep.expr(deep.gradient)]
+        if any(g != 0 for g in gradient):
+            return Finding(False, f"the gradient at {point} is {gradient}")
+    return None
+
+
+def _kind_claim(points: list[tuple], kind: str, control: list[tuple], at_floor: bool) -> Proposition:
     """The points are stationary, of this kind by their Hessian, and (not) minimisers of L_maml, at every α > 0."""
     floor = HALF * DEEP.v
 
     def check(points: list[tuple]) -> Finding:
+        moving = _not_stationary(points)
+        if moving:
+            return moving
         for point in points:
             at = dict(zip((a, b), point, strict=True))
-            gradient = [sympy.simplify(g.subs(at)) for g in deep.expr(deep.gradient)]
-            if any(g != 0 for g in gradient):
-                return Finding(False, f"the gradient at {point} is {gradient}")
             hessian = sympy.Matrix(2, 2, _hessian_at(at))
             eigenvalues = list(hessian.eigenvals())
             wrong = [e for e in eigenvalues if not (e.is_positive if kind == "minimum" else e.is_negative)]
             if wrong:
                 return Finding(False, f"the Hessian at {point} has the eigenvalue {wrong[0]}")
             loss = sympy.simplify(deep.expr(deep.loss).subs(at))
-            if (loss == floor) != also_global:
+            if (loss == floor) != at_floor:
                 return Finding(False, f"the loss at {point} is {loss}, and its least possible value {floor}")
         return Finding(True, f"Hessian eigenvalues {', '.join(map(str, eigenvalues))}, loss {loss}, floor {floor}")
 
@@ -178,8 +189,8 @@ def _kind_claim(points: list[tuple], kind: str, control: list[tuple], also_globa
                 gradient = max(map(abs, witness.maml_gradient_at(at, rate)))
                 eigenvalues = torch.linalg.eigvalsh(torch.tensor(witness.maml_hessian_at(at, rate)).reshape(2, 2))
                 definite = bool((eigenvalues > 0).all() if kind == "minimum" else (eigenvalues < 0).all())
-                at_floor = abs(witness.maml_loss_at(at, rate) - 0.5) < 1e-12
-                if gradient > 1e-9 or not definite or at_floor != also_global:
+                reached = abs(witness.maml_loss_at(at, rate) - float(floor)) < 1e-12
+                if gradient > 1e-9 or not definite or reached != at_floor:
                     return Finding(
                         False, f"at α = {rate}, {at}: |gradient| {gradient:.1e}, eigenvalues {eigenvalues.tolist()}"
                     )
@@ -202,7 +213,7 @@ def s44_origin_hessian() -> Formula:
     uses=("eq2", "s44-origin-hessian"),
 )
 def s44_origin() -> Proposition:
-    return _kind_claim(ORIGIN, "maximum", ON_A_AXIS, also_global=False)
+    return _kind_claim(ORIGIN, "maximum", ON_A_AXIS, at_floor=False)
 
 
 @PAPER.claim("s44-hessian-a", "4.4", "deep: the Hessian at (±1/√α, 0) is diag(8α, 6α³)", uses=("eq1", "eq56"))
@@ -212,13 +223,13 @@ def s44_hessian_a() -> Formula:
 
 @PAPER.claim("s44-hessian-b", "4.4", "deep: the Hessian at (0, ±1/√α) is diag(8α, 6α³)", uses=("eq1", "eq57"))
 def s44_hessian_b() -> Formula:
-    content = _hessian(ON_B_AXIS, _diag(8 * alpha, 6 * alpha**3), _diag(6 * alpha**2, 8 * alpha))
-    return Formula(
-        **{
-            **content.__dict__,
-            "right": ("diag(3α³, 4α)", _diag(3 * alpha**3, 4 * alpha) * 2),
-            "note": "Section 4.4 prints one Hessian for all four points; here its diagonal is the other way round, and (57) has it so",
-        }
+    return replace(
+        _hessian(ON_B_AXIS, _diag(8 * alpha, 6 * alpha**3), _diag(6 * alpha**2, 8 * alpha)),
+        right=(
+            "diag(3α³, 4α), which is diag(6α³, 8α) in the script's normalisation",
+            _diag(3 * alpha**3, 4 * alpha) * 2,
+        ),
+        note="Section 4.4 prints one Hessian for all four points; here its diagonal is the other way round, and (57) has it so",
     )
 
 
@@ -229,13 +240,10 @@ def s44_hessian_b() -> Formula:
     uses=("eq2", "s44-hessian-a", "s44-hessian-b"),
 )
 def s44_minima() -> Proposition:
-    content = _kind_claim(ON_A_AXIS + ON_B_AXIS, "minimum", ORIGIN, also_global=True)
-    return Proposition(
-        **{
-            **content.__dict__,
-            "note": "A local minimum need not be a MAML solution; these are, because the loss there is the noise floor. They are "
-            "the only global minima (see A)",
-        }
+    return replace(
+        _kind_claim(ON_A_AXIS + ON_B_AXIS, "minimum", ORIGIN, at_floor=True),
+        note="A local minimum need not be a MAML solution; these are, because the loss there is the noise floor. They are the only "
+        "global minima (`python -m analysis theorem`)",
     )
 
 
@@ -248,14 +256,18 @@ def s44_minima() -> Proposition:
 )
 def eq20() -> Formula:
     after = adaptation_update(DEEP, adapts=("b",))[b].subs({a: A_MAML, b: 0})
+    middle = (b - alpha * a * (a * b - theta)).subs({a: A_MAML, b: 0})
+
+    def adapted(theta: float, alpha: float) -> list[float]:
+        start = (alpha**-0.5, 0.0)
+        b_new = float(witness.adapted(start, theta, alpha, witness.ONLY_B)[0, 1])
+        return [b_new, b_new, float(witness.adapted_product(start, theta, alpha, witness.ONLY_B))]
+
     return Formula(
-        printed=[sympy.sqrt(alpha) * theta, theta],
-        derived=[after, A_MAML * after],
-        control=[alpha * theta, theta],
-        witness=lambda theta, alpha: [
-            float(witness.adapted((alpha**-0.5, 0.0), theta, alpha, ONLY_B)[0, 1]),
-            float(witness.adapted_product((alpha**-0.5, 0.0), theta, alpha, ONLY_B)),
-        ],
+        printed=[middle, sympy.sqrt(alpha) * theta, theta],
+        derived=[after, after, A_MAML * after],
+        control=[middle, alpha * theta, theta],
+        witness=adapted,
     )
 
 
@@ -275,8 +287,8 @@ def s44_any_b() -> Formula:
         derived=[sympy.expand(after), sympy.expand(A_MAML * after)],
         control=[sympy.sqrt(alpha) * theta + b, theta],
         witness=lambda b, theta, alpha: [
-            float(witness.adapted((alpha**-0.5, b), theta, alpha, ONLY_B)[0, 1]),
-            float(witness.adapted_product((alpha**-0.5, b), theta, alpha, ONLY_B)),
+            float(witness.adapted((alpha**-0.5, b), theta, alpha, witness.ONLY_B)[0, 1]),
+            float(witness.adapted_product((alpha**-0.5, b), theta, alpha, witness.ONLY_B)),
         ],
         domain={"b": (-2, 2)},
         note=f"The assumption matters: if a adapts too, by (19), then ab − θ0 after the step is {miss}, which is 0 for b = 0 and "
@@ -344,22 +356,25 @@ def _line_42() -> sympy.Expr:
 
 @PAPER.claim("eq42", "(42)", "= ½ E_τ[θ_τ² − 2θ_τ + f²]", uses=("eq41",))
 def eq42() -> Formula:
+    right = HALF * expected_over_tasks(theta**2 + 1 - 2 * theta * f_printed + f_printed**2)
     return _loss(
         _line_42(),
+        right=("½ E_τ[θ_τ² + 1 − 2θ_τ f + f²]", right),
         before=_line_40(),
         conventions=_noise_free(),
-        note="The cross term is −2 θ_τ f, printed without f, and E y² = θ_τ² + 1 has lost its 1",
+        note="The cross term −2θ_τ f is printed without f (the copy may have lost it), and E y² = θ_τ² + 1 without its 1",
     )
 
 
 @PAPER.claim("eq43", "(43)", "= ½ + ½ E f² − ½ E[θ_τ f]", uses=("eq42",))
 def eq43() -> Formula:
-    printed = HALF + HALF * expected_over_tasks(f_printed**2) - HALF * expected_over_tasks(theta * f_printed)
+    square, cross = expected_over_tasks(f_printed**2), expected_over_tasks(theta * f_printed)
     return _loss(
-        printed,
+        HALF + HALF * square - HALF * cross,
+        right=("1 + ½ E f² − E[θ_τ f]", 1 + HALF * square - cross),
         before=_line_42(),
         conventions=_noise_free(),
-        note="The cross term needs the factor 1, as (53) has it; the third ½ may be the extraction's",
+        note="The cross term has the factor 1, as in (53) (its ½ may be the copy's), and the noise's ½ is missing",
     )
 
 
@@ -381,7 +396,7 @@ def eq44() -> Formula:
 
 @PAPER.claim("eq45", "(45)", "= (ab − α(a²+b²)(ab−θ_τ) + α²(ab−θ_τ)²)²", uses=("eq44",))
 def eq45() -> Formula:
-    return _f_squared(LINE_45, before=LINE_44, note="The last term has lost its factor ab")
+    return _f_squared(LINE_45, before=LINE_44, single_symbol=True, note="The last term has lost its factor ab")
 
 
 @PAPER.claim(
@@ -500,10 +515,9 @@ def eq54() -> Formula:
 )
 def at_least_five() -> Proposition:
     def check(points: list[tuple]) -> Finding:
-        for point in points:
-            gradient = [sympy.simplify(g.subs(dict(zip((a, b), point, strict=True)))) for g in deep.expr(deep.gradient)]
-            if any(g != 0 for g in gradient):
-                return Finding(False, f"the gradient at {point} is {gradient}")
+        moving = _not_stationary(points)
+        if moving:
+            return moving
         return Finding(len(set(points)) >= 5, f"{len(set(points))} distinct points with gradient 0 for every α > 0")
 
     def numerically(points: list[tuple]) -> Finding:

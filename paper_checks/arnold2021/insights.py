@@ -14,8 +14,6 @@ from . import witness
 from .paper import PAPER
 from .setup import A_MAML, DEEP, SHALLOW, a, alpha, b, beta, c, deep, theta
 
-ONLY_B = (False, True)
-
 
 @PAPER.claim(
     "s45-farther",
@@ -24,54 +22,57 @@ ONLY_B = (False, True)
     uses=("eq17",),
 )
 def farther() -> Proposition:
+    """The paper says it of the neighbourhood of the solution; in A = √α a the picture is the same at every α."""
     factor = step_size_factor(DEEP)
-    bound = 1 / sympy.sqrt(5 * alpha)
+    at_one = {alpha: 1}
+    shape = factor.expr.subs(at_one)
 
-    def check(above: sympy.Expr) -> Finding:
-        """On either side of a_maml = 1/√α, among a > `above` ≥ 0, |S(a)| = S(a) grows with |a − a_maml|."""
-        at_one = {alpha: 1}  # the picture at any α is this one with a stretched by 1/√α
-        low, solution = above.subs(at_one), A_MAML.subs(at_one)
+    def check(above: sympy.Expr, across: bool) -> Finding:
+        """Among A > `above` ≥ 0, S(A) ≥ 0 grows with |A − 1|, on either side of 1 and, if `across`, from one to the other."""
         for left, right, direction in factor.intervals:
             left, right = left.subs(at_one), right.subs(at_one)
-            if right <= low:
-                continue
-            wanted = "decreasing" if right <= solution else "increasing"
-            if direction != wanted:
-                near, far = min(right, solution), max(left, low)
-                sizes = [abs(factor.expr.subs({**at_one, a: x})) for x in (near, far)]
+            if right > above and direction != ("decreasing" if right <= 1 else "increasing"):
+                far, near = max(left, above), right
                 return Finding(
                     False,
-                    f"S(a) = {factor.expr} is {direction} on ({far}, {near})/√α: as a moves further from 1/√α there, the size falls "
-                    f"from ({sizes[0]})/√α to {sizes[1]}",
+                    f"√α S is {direction} on √α a ∈ ({far}, {near}): further from 1, it falls from {shape.subs(a, near)} to "
+                    f"{shape.subs(a, far)}",
+                )
+        if across:
+            delta = sympy.Symbol("delta", positive=True)
+            gap = sympy.factor(shape.subs(a, 1 + delta) - shape.subs(a, 1 - delta))
+            nearer, further = (shape.subs(a, x) for x in (sympy.Rational(6, 5), sympy.Rational(3, 4)))
+            if gap != 0 and nearer > further:
+                return Finding(
+                    False,
+                    f"from one side to the other, √α a = 6/5 is nearer to 1 than 3/4, and √α S is {nearer} against {further}; however "
+                    f"near, at √α a = 1 + δ it is more than at 1 − δ, by {gap}",
                 )
         return Finding(True, f"S′(a) = {factor.derivative} is negative on (1/√(5α), 1/√α) and positive beyond 1/√α")
 
-    def numerically(above: sympy.Expr) -> Finding:
+    def numerically(above: sympy.Expr, across: bool) -> Finding:
         rate = 0.1
-        low = float(above.subs(alpha, rate))
-        solution = rate**-0.5
 
-        def size(weight: float) -> float:
-            # the update's factor: gradient in b over (ab − θ), at b = 0 and θ = −1
-            return abs(witness.task_meta_gradient((weight, 0.0), -1.0, rate, ONLY_B)[1])
+        def size(scaled: float) -> float:
+            # the update's factor: the gradient in b over (ab − θ), at b = 0 and θ = −1
+            return abs(witness.task_meta_gradient((scaled * rate**-0.5, 0.0), -1.0, rate, witness.ONLY_B)[1])
 
-        left = [size(low + (solution - low) * k / 40) for k in range(1, 40)]
-        right = [size(solution * (1 + k / 20)) for k in range(40)]
-        holds = left == sorted(left, reverse=True) and right == sorted(right)
-        return Finding(
-            holds, f"on a grid of a at α = {rate}, |S| rises from {max(left[-1], right[0]):.1e} on either side: {holds}"
-        )
+        low = float(above)
+        left = [low + (1 - low) * k / 40 for k in range(1, 40)]
+        right = [1 + k / 40 for k in range(40)]
+        groups = [sorted(left + right, key=lambda x: abs(x - 1))] if across else [left[::-1], right]
+        holds = all(sizes == sorted(sizes) for sizes in ([size(x) for x in group] for group in groups))
+        return Finding(holds, f"by autograd on a grid of a at α = {rate}: {holds}")
 
     return Proposition(
         check,
-        stated={"above": sympy.S.Zero},
-        weaker={"above": bound},
-        assumption="a > 1/√(5α), and distances are compared on one side of a_maml (or likewise for −a)",
-        control={"above": 1 / sympy.sqrt(6 * alpha)},
+        stated={"above": 1 / sympy.sqrt(5), "across": True},
+        weaker={"above": 1 / sympy.sqrt(5), "across": False},
+        assumption="the two sides of a_maml = 1/√α are taken apart, and a > 1/√(5α)",
+        control={"above": 1 / sympy.sqrt(6), "across": False},
         witness=numerically,
-        note=f"|S| has a maximum at 1/√(5α) and falls to 0 at a = 0, where b does not move at all; extrema of S: "
-        f"{', '.join(f'{kind} {value} at a = {where}' for where, value, kind in factor.extrema)}. Across the "
-        "two sides the farther point need not take the bigger step, however near to 1/√α",
+        note="Further away than the neighbourhood of which the paper speaks, S is greatest at 1/√(5α), where it is "
+        f"{factor.extrema[2][1]}, and falls to 0 at a = 0, where b does not move at all",
     )
 
 
@@ -83,7 +84,7 @@ def stationary() -> Formula:
         derived=sympy.simplify(meta_training_update(DEEP, adapts=("b",))[b].subs({a: A_MAML, b: 0})),
         control=alpha * beta * theta,
         witness=lambda theta, alpha, beta: (
-            -beta * witness.task_meta_gradient((alpha**-0.5, 0.0), theta, alpha, ONLY_B)[1]
+            -beta * witness.task_meta_gradient((alpha**-0.5, 0.0), theta, alpha, witness.ONLY_B)[1]
         ),
         note=f"It is so with both weights adapting and trained, too: one task's meta-gradient there is ({both[0]}, {both[1]})",
     )
@@ -175,19 +176,24 @@ def directions() -> Proposition:
         "generic": (*generic, ("a", "B")),
         "BᵀB ∝ I": (generic[0], sympy.Matrix([[3, -4], [4, 3]]), generic[2], ("a", "B")),
         "only B adapts": (*generic, ("B",)),
-        "one input": (generic[0], sympy.Matrix([[1], [2]]), sympy.Matrix([1]), ("a", "B")),
     }
 
     def check(cases: dict[str, tuple]) -> Finding:
         if any(entry != 0 for entry in effective_step(2, 2).residual) or not prove_for_every_size():
             raise ArithmeticError("the formula for the one-step change of Bᵀa did not check")
-        for name, (upper, lower, gradient, adapts) in cases.items():
-            if not changes_direction(upper, lower, gradient, adapts):
-                moved = (preconditioner(upper, lower, adapts) * gradient).T.tolist()[0]
-                return Finding(False, f"not so in the case “{name}”: Pg = {moved} for g = {gradient.T.tolist()[0]}")
+        along = {
+            name: f"Pg = {(preconditioner(upper, lower, adapts) * gradient).T.tolist()[0]} for g = {gradient.T.tolist()[0]}"
+            for name, (upper, lower, gradient, adapts) in cases.items()
+            if not changes_direction(upper, lower, gradient, adapts)
+        }
+        if along:
+            return Finding(
+                False, "only the scale changes where " + " and where ".join(f"{n} ({e})" for n, e in along.items())
+            )
         return Finding(True, "w ← w − αPg + α²(wᵀg)g with P = ‖a‖² I + BᵀB, and Pg is no multiple of g")
 
     def numerically(cases: dict[str, tuple]) -> Finding:
+        along = []
         for name, (upper, lower, gradient, adapts) in cases.items():
             size = lower.cols
             a_, b_, g_ = (torch.tensor(m.tolist(), dtype=torch.float64) for m in (upper, lower, gradient))
@@ -201,16 +207,17 @@ def directions() -> Proposition:
             change = effective_weight_after_step(a_[:, 0], b_, x, y, 0.1, adapts=adapts) - w
             sine = torch.linalg.matrix_norm(torch.outer(change, slope) - torch.outer(slope, change))
             if sine < 1e-12 * change.norm() * slope.norm():
-                return Finding(False, f"in the case “{name}” one autograd step moves Bᵀa along −g")
+                along.append(name)
+        if along:
+            return Finding(False, f"one autograd step moves Bᵀa along −g where {' and where '.join(along)}")
         return Finding(True, "one autograd step moves Bᵀa off the line of g")
 
     return Proposition(
         check,
         stated={"cases": cases},
         weaker={"cases": {"generic": cases["generic"]}},
-        assumption="a adapts and the gradient g is no eigenvector of BᵀB (so that there are two inputs or more)",
+        assumption="a adapts and the gradient g is no eigenvector of BᵀB",
         control={"cases": {"BᵀB ∝ I": cases["BᵀB ∝ I"]}},
         witness=numerically,
-        note="To first order in α the added layer multiplies the gradient by P = ‖a‖² I (B adapting) + BᵀB (a adapting); with one "
-        "input, P is the number a² + b²",
+        note="To first order in α the added layer multiplies the gradient by P = ‖a‖² I (B adapting) + BᵀB (a adapting)",
     )

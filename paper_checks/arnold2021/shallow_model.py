@@ -5,6 +5,7 @@ from __future__ import annotations
 import sympy
 
 from analysis import LinearNetwork, Maml, adaptation_update, meta_training_update
+from analysis.gaussian import expectation_expr
 
 from ..framework import Finding, Formula, Freedom, Proposition
 from . import witness
@@ -62,7 +63,8 @@ def losses_without_half() -> Formula:
             witness.task_loss_after((c,), theta, 0.0),
             witness.task_loss_after((a, b), theta, 0.0),
         ],
-        note=note + ". The paper's results need the ½ of (30).",
+        single_symbol=True,
+        note=note + ". The paper's results need the ½ of (30)",
     )
 
 
@@ -77,6 +79,7 @@ def eq10() -> Formula:
         freedom=CONST_IN_C,
         witness=lambda c, theta, alpha: witness.task_loss_after((c,), theta, alpha),
         conventions=_conventions(derived, _shallow_without_half.expr(_shallow_without_half.task_loss)),
+        single_symbol=True,
     )
 
 
@@ -92,6 +95,7 @@ def _shallow_maml_loss(before: sympy.Expr) -> Formula:
         conventions=_conventions(derived, _shallow_without_half.expr(_shallow_without_half.loss)),
         before=before,
         before_freedom=CONST_IN_C,
+        single_symbol=True,
     )
 
 
@@ -106,7 +110,8 @@ def eq11_minimiser() -> Proposition:
 
     def check(minimiser: int, except_at: tuple[int, ...]) -> Finding:
         slope, curvature = sympy.factor(loss.diff(c)), sympy.factor(loss.diff(c, 2))
-        convex = sympy.sqrt(curvature).is_real or sympy.factor_list(curvature)[1][0][1] % 2 == 0
+        leading, factors = sympy.factor_list(curvature)
+        convex = leading > 0 and all(power % 2 == 0 for _, power in factors)
         flat = [rate for rate in sympy.solve(curvature, alpha) if rate not in except_at]
         at_minimiser = sympy.expand(slope.subs(c, minimiser)) == 0
         if not convex or not at_minimiser:
@@ -171,11 +176,12 @@ def eq14() -> Formula:
 
 @PAPER.claim("eq15", "(15)", "from c_maml = 0 on a task θ0: c ← c_maml − α (c_maml − θ0) = α θ0", uses=("eq14",))
 def eq15() -> Formula:
+    after = adaptation_update(SHALLOW)[c].subs(c, 0)
     return Formula(
-        printed=alpha * theta,
-        derived=adaptation_update(SHALLOW)[c].subs(c, 0),
-        control=-alpha * theta,
-        witness=lambda theta, alpha: witness.adapted((0.0,), theta, alpha)[0].tolist(),
+        printed=[(c - alpha * (c - theta)).subs(c, 0), alpha * theta],
+        derived=[after, after],
+        control=[after, -alpha * theta],
+        witness=lambda theta, alpha: 2 * witness.adapted((0.0,), theta, alpha)[0].tolist(),
     )
 
 
@@ -237,13 +243,15 @@ def rate_one() -> Proposition:
 
 @PAPER.claim("eq31", "(31)", "∇ℓ_τ = E[(c x − y) x] = c − θ_τ", uses=("eq30",))
 def eq31() -> Formula:
-    without = Maml(LinearNetwork(1, half=False), steps=0)
+    x, noise = sympy.symbols("x noise", real=True)
+    mean = expectation_expr((c * x - (theta * x + noise)) * x, {x: 0, noise: 0}, {(x, x): 1, (noise, noise): 1})
+    unadapted = Maml(SHALLOW, steps=0)
+    (gradient,) = unadapted.expr(unadapted.task_gradient)
     return Formula(
-        printed=c - theta,
-        derived=Maml(SHALLOW, steps=0).expr(Maml(SHALLOW, steps=0).task_gradient)[0],
-        control=c + theta,
-        witness=lambda c, theta: witness.task_gradient((c,), theta),
-        conventions={"with the loss (8), which lacks the ½": without.expr(without.task_gradient)[0]},
+        printed=[mean, c - theta],
+        derived=[gradient, gradient],
+        control=[mean, c + theta],
+        witness=lambda c, theta: 2 * witness.task_gradient((c,), theta),
     )
 
 
@@ -257,6 +265,7 @@ def eq32() -> Formula:
         control=HALF * mean_square((1 - alpha) * c - alpha * theta),
         witness=lambda c, theta, alpha: witness.task_loss_after((c,), theta, alpha),
         conventions=_conventions(derived, _shallow_without_half.expr(_shallow_without_half.task_loss)),
+        single_symbol=True,
     )
 
 
@@ -291,6 +300,7 @@ def eq34() -> Formula:
         conventions=_conventions(derived, _shallow_without_half.expr(_shallow_without_half.task_loss)),
         before=AFTER_STEP**2 - 2 * AFTER_STEP * theta,
         before_freedom=CONST_IN_C,
+        single_symbol=True,
     )
 
 

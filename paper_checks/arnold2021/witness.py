@@ -19,6 +19,8 @@ from empirical import (
 )
 
 __all__ = [
+    "ONLY_B",
+    "TASKS",
     "adapted",
     "adapted_product",
     "expected_over_tasks",
@@ -31,6 +33,7 @@ __all__ = [
 ]
 
 TASKS = RegressionTasks()
+ONLY_B = (False, True)  # of (a, b), b adapts and a is held fixed
 
 
 def _tensor(*values: float) -> torch.Tensor:

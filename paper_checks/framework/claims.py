@@ -61,6 +61,7 @@ class Formula:
             formula would hold are named in the verdict.
         before: the line before this one in a chain of equations, as printed, if there is one.
         before_freedom: what is left open between that line and this one.
+        single_symbol: whether a misprint here would hang on a single symbol, so that the transcribed copy may be at fault.
         note: what a reader should know beside the verdict.
     """
 
@@ -74,6 +75,7 @@ class Formula:
     conventions: Mapping[str, Any] = field(default_factory=dict)
     before: Any = None
     before_freedom: Freedom = Freedom()
+    single_symbol: bool = False
     note: str = ""
 
 

@@ -79,6 +79,15 @@ def main(
     partial = args.paper is not None or bool(args.only)
     if args.accept and partial:
         parser.error("--accept makes a whole run the accepted one; give it without --paper and --only")
+    outputs = [args.junit] if args.junit else []
+    outputs += [args.save / "verdicts.txt", args.save / "verdicts.json"] if args.save else []
+    for file in outputs:
+        try:  # before the run, so that none is lost to a bad folder
+            file.parent.mkdir(parents=True, exist_ok=True)
+            if file.is_dir():
+                raise IsADirectoryError(None, "it is a folder")
+        except OSError as error:
+            parser.error(f"{str(file)!r} cannot be written ({error.strerror}); give another place")
     if args.paper is not None and not args.only:
         # a paper as a whole: its locators count too, and other papers' ids only resolve `uses`
         chosen = [paper for paper in papers if paper.key == args.paper]

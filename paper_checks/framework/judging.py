@@ -90,6 +90,8 @@ def _judge_formula(claim: Claim, content: Formula) -> Judgement:
             reason += f". It would hold {' or '.join(holding)}"
         elif content.conventions:
             reason += f". It would not hold {', nor '.join(content.conventions)} either"
+        if content.single_symbol:
+            reason += ". The difference hangs on a single symbol, so the copy that was transcribed may be at fault, not the paper"
     chain = ""
     if content.before is not None:
         step = agree(content.printed, content.before, content.before_freedom)

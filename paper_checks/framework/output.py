@@ -17,7 +17,9 @@ __all__ = ["as_json", "as_junit", "as_table", "summary"]
 def summary(judgements: Sequence[Judgement]) -> str:
     """The number of claims by verdict, in one line."""
     counts = Counter(judgement.verdict for judgement in judgements)
-    return f"{len(judgements)} claims: " + ", ".join(f"{number} {verdict}" for verdict, number in counts.most_common())
+    return f"{len(judgements)} claim{'s' if len(judgements) != 1 else ''}: " + ", ".join(
+        f"{number} {verdict}" for verdict, number in counts.most_common()
+    )
 
 
 def as_table(judgements: Sequence[Judgement], width: int = 160) -> str:

@@ -190,9 +190,10 @@ def agree_numerically(
     if freedom.constant_in:
         group = np.array([sample.group for sample in samples])
         left, right = (x - np.array([x[group == g][0] for g in group]) for x in (left, right))
-    scale = max(np.abs(right).max(), np.abs(left).max(), ROUNDING / TOLERANCE)
+    # each component against its own size
+    scale = np.maximum(np.maximum(np.abs(right), np.abs(left)).max(axis=0), ROUNDING / TOLERANCE)
     factor = 1.0
     if freedom.factor:
         factor = float((left * right).sum() / ((right * right).sum() or 1.0))
-    error = float(np.abs(left - factor * right).max() / scale)
+    error = float((np.abs(left - factor * right) / scale).max())
     return error < TOLERANCE and factor > 0, error
