@@ -18,7 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     from .framework.command import main as judge_papers
 
-    return judge_papers(papers(), ACCEPTED, argv)
+    return judge_papers(papers(), ACCEPTED, argv, prog="python -m paper_checks")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}\n")
 
 
-def _parser(prog: str) -> argparse.ArgumentParser:
+def _parser(prog: str | None) -> argparse.ArgumentParser:
     parser = _Parser(
         prog=prog,
         description="Judge every claim of the papers: derive it exactly, witness it numerically, and see its negative control fail.",
@@ -57,10 +57,7 @@ def _progress(total: int) -> Callable[[Claim], None] | None:
 
 
 def main(
-    papers: Sequence[Paper],
-    accepted_file: Path,
-    argv: Sequence[str] | None = None,
-    prog: str = "python -m paper_checks",
+    papers: Sequence[Paper], accepted_file: Path, argv: Sequence[str] | None = None, prog: str | None = None
 ) -> int:
     """Judge, print, and return the exit code.
 
@@ -68,7 +65,7 @@ def main(
         papers: the papers to choose from.
         accepted_file: where the verdicts of the last accepted run stand.
         argv: arguments, by default the process's own.
-        prog: the command's name in messages.
+        prog: the command's name in messages, by default the name it was started by.
     """
     parser = _parser(prog)
     args = parser.parse_args(argv)

@@ -95,15 +95,21 @@ def _common_factor(
     left: Sequence[sympy.Expr], right: Sequence[sympy.Expr], constant_in: Sequence[sympy.Symbol]
 ) -> sympy.Expr | None:
     """The only positive rational number that can be the factor, read off at one point; None if there is none."""
-    for p, d in zip(left, right, strict=True):
-        if constant_in:  # an additive constant drops out of a derivative
-            p, d = p.diff(constant_in[0]), d.diff(constant_in[0])
+    for p, d in _without_constants(left, right, constant_in):
         for point in _probes(p.free_symbols | d.free_symbols, 5):
             below = _normal(d.xreplace(point))
             if below != 0:
                 ratio = sympy.simplify(p.xreplace(point) / below)
                 return ratio if ratio.is_Rational and ratio > 0 else None
     return None
+
+
+def _without_constants(
+    left: Sequence[sympy.Expr], right: Sequence[sympy.Expr], constant_in: Sequence[sympy.Symbol]
+) -> list[tuple[sympy.Expr, sympy.Expr]]:
+    """The pairs themselves, or their slopes in each symbol of which an open constant is free."""
+    pairs = list(zip(left, right, strict=True))
+    return [(p.diff(symbol), d.diff(symbol)) for p, d in pairs for symbol in constant_in] if constant_in else pairs
 
 
 def counterexample(printed: Any, derived: Any, freedom: Freedom) -> str | None:
@@ -115,9 +121,8 @@ def counterexample(printed: Any, derived: Any, freedom: Freedom) -> str | None:
     left, right = components(printed), components(derived)
     what = "the printed formula gives"
     if freedom.constant_in:
-        symbol = freedom.constant_in[0]
-        left, right = ([x.diff(symbol) for x in parts] for parts in (left, right))
-        what = f"the printed formula's slope in {symbol} is"
+        what = f"the printed formula's slope in {', '.join(map(str, freedom.constant_in))} is"
+    left, right = map(list, zip(*_without_constants(left, right, freedom.constant_in), strict=True))
     symbols = set().union(*(x.free_symbols for x in left + right))
     ratios: dict[sympy.Expr, str] = {}
     for point in _probes(symbols, 200):

@@ -108,6 +108,19 @@ def test_a_line_of_a_chain_is_judged_against_the_line_before():
     assert "equals the line before" in judge(claim).reason
 
 
+def test_a_misprint_of_a_single_symbol_says_that_the_copy_may_be_at_fault():
+    wrong = replace(SQUARE, printed=x**2 + y**2, single_symbol=True)
+    (claim,) = paper_with(it=wrong).claims
+    assert "the copy that was transcribed may be at fault" in judge(claim).reason
+    (claim,) = paper_with(it=replace(wrong, printed=SQUARE.printed)).claims
+    assert "copy" not in judge(claim).reason
+
+
+def test_a_small_component_is_compared_at_its_own_size():
+    pair = Formula(printed=[x, y], derived=[x, y], control=[x, 2 * y], witness=lambda x, y: [x * 1.0, y * 1.001])
+    assert problems_of(replace(pair, domain={"x": (1e9, 2e9), "y": (1e-3, 2e-3)}))
+
+
 def test_the_formula_shown_as_right_must_be_the_derived_one():
     good = replace(SQUARE, printed=x**2, right=("(x + y)²", (x + y) ** 2))
     assert problems_of(good) == ()
@@ -247,7 +260,16 @@ def test_the_command_accepts_compares_and_exits(tmp_path, capsys):
     changed = paper_with(it=replace(SQUARE, printed=x**2), other=BOUND)
     assert main([changed], file, []) == 1
     assert "toy.it: the verdict is corrected, and the accepted one is proved" in capsys.readouterr().err
-    for arguments in (["--paper", "toi"], ["--only", "ti"], ["--accept", "--only", "it"]):
+    (tmp_path / "file").touch()
+    blocked = str(tmp_path / "file" / "below")
+    refused = (
+        ["--paper", "toi"],
+        ["--only", "ti"],
+        ["--accept", "--only", "it"],
+        ["--junit", str(tmp_path)],
+        ["--save", blocked],
+    )
+    for arguments in refused:
         with pytest.raises(SystemExit) as stopped:
             main([paper], file, arguments)
         assert stopped.value.code == 2

@@ -1,0 +1,46 @@
+"""What the README shows is what the commands print."""
+
+import contextlib
+import io
+import re
+import shlex
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from analysis.__main__ import main
+from paper_checks import ACCEPTED
+from paper_checks.framework.running import accepted
+
+HOME = Path(__file__).parents[1]
+README = (HOME / "README.md").read_text()
+SHOWN = re.findall(r"^\$ python -m analysis (.*)\n((?:(?!\$ |```).*\n)*)", README, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("arguments", "output"), SHOWN)
+def test_analysis_prints_what_is_shown(arguments, output):
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        assert main(shlex.split(arguments)) == 0
+    assert printed.getvalue() == output
+
+
+def test_both_analysis_commands_were_found():
+    assert len(SHOWN) == 2
+
+
+def test_the_verdict_counts_are_the_accepted_ones():
+    counts = Counter(accepted(ACCEPTED).values())
+    line = f"{sum(counts.values())} claims: " + ", ".join(f"{n} {verdict}" for verdict, n in counts.most_common())
+    assert line in README
+
+
+def test_ones_own_paper_runs_as_shown(tmp_path):
+    (snippet,) = re.findall(r"```python\n(import sympy\n.*?)```", README, re.DOTALL)
+    (tmp_path / "mine.py").write_text(snippet)
+    for arguments, code in ([], 1), (["--accept"], 0), ([], 0):  # nothing is accepted at first
+        done = subprocess.run([sys.executable, "mine.py", *arguments], cwd=tmp_path, env={"PYTHONPATH": str(HOME)})
+        assert done.returncode == code
