@@ -179,7 +179,6 @@ def _print_steps(steps: Sequence) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code (0, or 2 for bad input)."""
-    sys.set_int_max_str_digits(0)  # an exact value after many steps has tens of thousands of digits
     parser = _parser()
     args = parser.parse_args(_join_negative_values(sys.argv[1:] if argv is None else argv))
     try:
@@ -234,6 +233,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
+    sys.set_int_max_str_digits(0)  # an exact value after many steps has tens of thousands of digits
     sys.stdout.reconfigure(errors="replace")  # a terminal without Greek letters shows question marks, and no traceback
     if hasattr(signal, "SIGPIPE"):  # end quietly when the reader, `head` say, has had enough
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)

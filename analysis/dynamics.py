@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import sympy
+from flint import fmpq_mpoly
 
 from . import symbols
 from .linear_network import LinearNetwork
@@ -29,7 +30,7 @@ def adaptation_update(
     network: LinearNetwork, alpha: object = symbols.alpha, adapts: Sequence[str] | None = None
 ) -> dict[sympy.Symbol, sympy.Expr]:
     """Each adapting weight after one inner step on the task θ: arnold2021, eqs. (14), (18), (19), (38), (39)."""
-    maml = Maml(network, alpha=alpha, adapts=None if adapts is None else tuple(adapts))
+    maml = Maml(network, alpha=alpha, adapts=adapts)
     after = zip(network.weights, maml.adapted_weights, strict=True)
     return {weight: maml.expr(adapted) for weight, adapted in after if str(weight) in maml.adapts}
 
@@ -46,7 +47,7 @@ def meta_training_update(
 
     A weight that does not adapt is held fixed in the outer step too, as Section 4.4 holds a.
     """
-    maml = Maml(network, steps=steps, alpha=alpha, adapts=None if adapts is None else tuple(adapts))
+    maml = Maml(network, steps=steps, alpha=alpha, adapts=adapts)
     gradients = zip(network.weights, maml.task_gradient, strict=True)
     rate = exact_expr(beta, "beta")
     return {w: w - rate * maml.expr(g) for w, g in gradients if str(w) in maml.adapts}
@@ -131,7 +132,7 @@ def effective_update(network: LinearNetwork | None = None, adapts: Sequence[str]
     that adapt.
     """
     network = LinearNetwork(2) if network is None else network
-    maml = Maml(network, adapts=None if adapts is None else tuple(adapts))
+    maml = Maml(network, adapts=adapts)
     ring = maml.ring
     product = ring.poly(1)
     for weight in maml.adapted_weights:
@@ -201,8 +202,13 @@ def stochastic_meta_gradient(
     error, slope = f - ring.poly(symbols.theta), ring.gradient(f, weights)
     point = {weight: exact_expr(value, str(weight)) for weight, value in zip(weights, at, strict=True)}
 
-    def expected(polynomial: object) -> sympy.Expr:
-        return sympy.expand(ring.expr(network.expectation_over_tasks(ring, polynomial)).subs(point, simultaneous=True))
+    rational = all(value.is_Rational for value in point.values())
+
+    def expected(polynomial: fmpq_mpoly) -> sympy.Expr:
+        mean = network.expectation_over_tasks(ring, polynomial)
+        if rational:  # python-flint substitutes numbers much faster than sympy
+            return ring.expr(ring.substitute(mean, point))
+        return sympy.expand(ring.expr(mean).subs(point, simultaneous=True))
 
     gradient = [two_kappa * s2 * error * g for g in slope]
     size = len(weights)

@@ -31,9 +31,14 @@ def expectation(
         covariance: `{(X, X): variance, (X, Y): covariance}`; a pair stands once, in either order, and is 0 if left out.
 
     Raises:
-        ValueError: a mean or a covariance contains one of the Gaussian symbols.
+        ValueError: a mean or a covariance contains a Gaussian symbol, or a covariance names a symbol that has no mean.
     """
     gaussian = list(mean)
+    unknown = {symbol for pair in covariance for symbol in pair} - set(gaussian)
+    if unknown:
+        raise ValueError(
+            f"a covariance names {', '.join(map(str, unknown))}, and the Gaussian variables are {gaussian}"
+        )
     parameters = [*mean.values(), *covariance.values()]
     inside = set().union(
         *(sympy.sympify(value).free_symbols for value in parameters if not isinstance(value, fmpq_mpoly))

@@ -27,6 +27,7 @@ __all__ = ["PLURAL", "Landscape", "StationaryPoint", "stationary_points"]
 
 PLURAL = {"minimum": "minima", "maximum": "maxima", "saddle": "saddles", "degenerate": "degenerate points"}
 FIRST_PRECISION, LAST_PRECISION = 256, 1 << 16  # bits behind every float that is returned, more where digits cancel
+LARGEST = 200  # digits of a learning rate
 
 _ONE, _ZERO = fmpq_poly([1]), fmpq_poly([0])
 
@@ -102,6 +103,10 @@ def stationary_points(alpha: object, network: LinearNetwork | None = None) -> La
         raise ValueError(f"alpha: {error}") from None
     if rate.sign_of(IDENTITY) <= 0:
         raise ValueError(f"alpha is {alpha}; a learning rate must be above 0")
+    if max(len(str(abs(c))) for c in rate.minimal) > LARGEST:
+        raise ValueError(
+            f"alpha has more than {LARGEST} digits; isolating the roots of its polynomials would take too long"
+        )
     return _shallow(rate, network) if network.depth == 1 else _deep(rate, network)
 
 
@@ -227,7 +232,7 @@ def _orbits_by_theorem(beta: RealAlgebraic) -> tuple[list[_Orbit], list[Step]]:
     """The orbits for μ = 0 and an irrational β: the theorem says how many and of what kind, elimination says where."""
     side, diagonal = diagonal_points(beta)
     orbits = [_origin("maximum")]
-    orbits += [_on_diagonals(root, sign, kind) for root, kind in diagonal for sign in (1, -1)]
+    orbits += [_on_diagonals(root, sign, kind) for sign in (1, -1) for root, kind in diagonal]
     orbits.append(_Orbit("axis", RealAlgebraic.of(1), (_ONE, _ONE), (_ZERO, _ONE), "minimum"))
     proved = theorem()
     step = Step(

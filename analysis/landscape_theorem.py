@@ -222,7 +222,7 @@ def _critical_beta(p: fmpq_mpoly) -> tuple[RealAlgebraic, Step]:
     step = checked(
         len(critical) == 1 == sturm_count(in_beta, positive=True),
         "the discriminant of p in V vanishes at one β* > 0 only, so that the number of positive roots is constant on either side",
-        f"disc = {sympy.factor(RING.expr(discriminant))}; β* ≈ {float(critical[0]):.12g}",
+        f"disc = {sympy.factor(RING.expr(discriminant))}; β* ≈ {', '.join(f'{float(root):.12g}' for root in critical)}",
     )
     (beta_star,) = critical
     if not (RealAlgebraic.of(_BELOW).compare(beta_star) < 0 < RealAlgebraic.of(_ABOVE).compare(beta_star)):

@@ -127,6 +127,11 @@ class LinearNetwork:
         n = exact_expr(points, "points")
         if not isinstance(n, sympy.Symbol) and not (n.is_Integer and n > 0):
             raise ValueError(f"the number of support points is {points}; it must be a positive integer or a symbol")
+        rate_and_all = [exact_expr(alpha, "alpha"), self.mu, self.tau2, self.s2, self.v, *self.weights]
+        if any(n in value.free_symbols for value in rate_and_all):
+            raise ValueError(
+                f"the number of support points is called {n}, and so is another quantity here; rename one of them"
+            )
         c, h, inverse_n = self.weights[0], sympy.Dummy("h"), sympy.Dummy("inverse_n")
         rate = 2 * self.kappa * exact_expr(alpha, "alpha")
         contraction = 1 - rate * h

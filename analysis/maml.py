@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -47,7 +47,12 @@ class Maml:
             raise ValueError(f"steps is {self.steps}; the number of inner steps is 0 or more")
         object.__setattr__(self, "alpha", exact_expr(self.alpha, "alpha"))
         names = tuple(map(str, self.network.weights))
-        adapts = names if self.adapts is None else tuple(map(str, self.adapts))
+        adapts = names if self.adapts is None else self.adapts
+        if isinstance(adapts, str):
+            adapts = (adapts,)
+        if not isinstance(adapts, Iterable):
+            raise ValueError(f"adapts is {adapts!r}; it is a list of weights, such as {names[-1:]}")
+        adapts = tuple(map(str, adapts))
         unknown = [name for name in adapts if name not in names]
         if unknown:
             raise ValueError(
@@ -56,7 +61,9 @@ class Maml:
         object.__setattr__(self, "adapts", adapts)
         if self.preconditioner is not None:
             given = self.preconditioner
-            rows = given.tolist() if hasattr(given, "tolist") else [list(row) for row in given]
+            rows = given.tolist() if hasattr(given, "tolist") else given
+            if not isinstance(rows, Iterable) or not all(isinstance(row, list | tuple) for row in rows):
+                raise ValueError(f"the preconditioner is {given!r}; it is a matrix, a list of rows")
             if [len(row) for row in rows] != [len(names)] * len(names):
                 raise ValueError(
                     f"the preconditioner's rows have {', '.join(str(len(row)) for row in rows)} entries; for {len(names)} "

@@ -18,7 +18,7 @@ from sympy.polys.polyerrors import BasePolynomialError
 
 __all__ = ["Ring", "exact_expr", "exact_rational"]
 
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d{1,4})?|[+-]?\d+/\d+", re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d{1,4})?|[+-]?\d+/\d+", re.IGNORECASE | re.ASCII)
 
 
 def exact_rational(value: object) -> Fraction:

@@ -19,7 +19,12 @@ def preconditioner(a: sympy.Matrix, b: sympy.Matrix, adapts: tuple[str, ...] = (
         a: upper layer, m×1.
         b: lower layer B, m×d.
         adapts: which of "a" and "B" take the inner step.
+
+    Raises:
+        ValueError: `adapts` names something else.
     """
+    if unknown := set(adapts) - {"a", "B"}:
+        raise ValueError(f"adapts names {', '.join(map(repr, sorted(unknown)))}; the layers are 'a' and 'B'")
     size = b.cols
     from_b = (a.T * a)[0] * sympy.eye(size) if "B" in adapts else sympy.zeros(size)
     from_a = b.T * b if "a" in adapts else sympy.zeros(size)

@@ -503,3 +503,10 @@ def test_floats_are_right_at_tiny_rates_too():
     found = stationary_points("1e-30")
     assert found.points[-1].eigenvalues == pytest.approx((3e-90, 4e-30), rel=1e-12, abs=0)
     assert all(point.kind == kind_of(point.eigenvalues) for point in found.points)
+
+
+@pytest.mark.parametrize("alpha", ["1/3", sqrt(2) - 1, cbrt(2) / 5])
+def test_without_noise_the_global_minima_are_exactly_zero(alpha):
+    found = stationary_points(alpha, LinearNetwork(2, v=0))
+    assert [point.loss for point in found.points if point.is_global] == [0.0] * 4
+    assert all(point.loss > 0 for point in found.points if not point.is_global)
