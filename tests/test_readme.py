@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import re
 import shlex
 import subprocess
@@ -36,6 +37,12 @@ def test_the_verdict_counts_are_the_accepted_ones():
     counts = Counter(accepted(ACCEPTED).values())
     line = f"{sum(counts.values())} claims: " + ", ".join(f"{n} {verdict}" for verdict, n in counts.most_common())
     assert line in README
+
+
+def test_the_benchmark_is_the_recorded_one():
+    record = json.loads((HOME / "results" / "analysis" / "bench.json").read_text())
+    for number in ("{terms:,} terms", "{analysis_seconds:.3f} s", "{sympy_seconds:.1f} s", "{ratio:.0f} times faster"):
+        assert number.format(**record) in README
 
 
 def test_ones_own_paper_runs_as_shown(tmp_path):
