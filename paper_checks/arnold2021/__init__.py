@@ -1,10 +1,10 @@
 """The claims of arnold2021, in the paper's order."""
 
-from . import background, deep_model, insights, shallow_model
+from . import background, deep_landscape, deep_loss, deep_updates, insights, shallow_model
 from .paper import PAPER
 
 __all__ = ["PAPER"]
 
-_SECTIONS = (background, shallow_model, deep_model, insights)
+_ROOMS = (background, shallow_model, deep_updates, deep_landscape, deep_loss, insights)  # each declares its claims
 _ORDER = {locator: position for position, locator in enumerate(PAPER.locators)}
 PAPER.claims.sort(key=lambda claim: _ORDER[claim.locator])

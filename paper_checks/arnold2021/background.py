@@ -1,4 +1,4 @@
-"""Sections 2 and 3, and the general equations (27), (28) of Appendix A."""
+"""Sections 2 and 3, the models and losses of Section 4.1, and the general equations (27), (28) of Appendix A."""
 
 from __future__ import annotations
 
@@ -19,6 +19,12 @@ PAPER.definition(
     "(5)",
     "M1_maml ≤ M2_maml ≤ M1_bayes ≤ M2_bayes",
     "a wish: the performance order that the paper's design asks for",
+)
+PAPER.definition("eq6", "(6)", "shallow: ŷ = c x")
+PAPER.definition("eq7", "(7)", "deep: ŷ = a b x")
+PAPER.definition("eq29", "(29)", "shallow: ŷ = c x, deep: ŷ = a b x", "the models (6), (7) again")
+PAPER.definition(
+    "eq30", "(30)", "ℓ_τ = ½E(y − c x)², or ℓ_τ = ½E(y − a b x)²", "the losses by which this paper is judged"
 )
 PAPER.definition("eq27", "(27)", "θ_α = θ − α∇ℓ_τ(θ)")
 

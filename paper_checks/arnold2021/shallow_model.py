@@ -1,4 +1,4 @@
-"""The shallow model ŷ = c x: Sections 4.1 and 4.3, Appendix A.1.1."""
+"""The shallow model ŷ = c x: Section 4.3, Appendix A.1.1; and the losses (8), (9) that lack a ½."""
 
 from __future__ import annotations
 
@@ -25,13 +25,6 @@ def _conventions(derived: sympy.Expr, without_half: sympy.Expr) -> dict[str, sym
 
 
 _shallow_without_half = Maml(LinearNetwork(1, half=False))
-
-PAPER.definition("eq6", "(6)", "shallow: ŷ = c x")
-PAPER.definition("eq7", "(7)", "deep: ŷ = a b x")
-PAPER.definition("eq29", "(29)", "shallow: ŷ = c x, deep: ŷ = a b x", "the models (6), (7) again")
-PAPER.definition(
-    "eq30", "(30)", "ℓ_τ = ½E(y − c x)², or ℓ_τ = ½E(y − a b x)²", "the losses by which this paper is judged"
-)
 
 
 @PAPER.claim(
