@@ -21,7 +21,7 @@ from analysis import (
 from analysis import symbols as sy
 from analysis.gaussian import expectation_expr
 
-few = settings(max_examples=10, deadline=None, derandomize=True)
+few = settings(max_examples=10)
 numbers = st.fractions(-2, 2, max_denominator=4)
 variances = st.fractions("1/4", 2, max_denominator=4)
 rates = st.fractions("1/20", "1/2", max_denominator=20)
@@ -218,7 +218,7 @@ def noise_by_integration(setting, weights, n):
 
 
 @pytest.mark.parametrize(("depth", "n"), [(1, 1), (1, 2), (2, 1), (2, 2)])
-@settings(max_examples=2, deadline=None, derandomize=True)
+@settings(max_examples=2)
 @given(values=st.tuples(numbers, numbers), tasks=st.fixed_dictionaries(TASKS))
 def test_noise_of_drawing_query_points(by_hand, depth, n, values, tasks):
     weights, setting = list(values[:depth]), by_hand.Setting(**tasks)

@@ -14,7 +14,7 @@ from analysis.polynomial import Ring
 NAMES = sympy.symbols("x y z", real=True)
 X, Y, Z = NAMES
 M, S = sympy.symbols("m s", real=True)
-few = settings(max_examples=25, deadline=None, derandomize=True)
+few = settings(max_examples=25)
 rationals = st.fractions(-3, 3, max_denominator=5)
 powers = st.tuples(*[st.integers(0, 3)] * 3)
 polynomials = st.dictionaries(powers, rationals, min_size=1, max_size=5)

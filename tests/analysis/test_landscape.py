@@ -32,7 +32,7 @@ ABOVE = {"maximum": 1, "minimum": 4, "saddle": 4}
 PLANE = {"mu": st.fractions(-2, 2, max_denominator=4), "alpha": st.fractions("1/20", 1, max_denominator=20)}
 PLANE |= {name: st.fractions("1/4", 3, max_denominator=4) for name in ("tau2", "s2", "v")}
 # no shrinking: the numbers are small as they are, and a wrong landscape takes long to draw
-few = settings(max_examples=30, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate])
+few = settings(max_examples=30, phases=[Phase.explicit, Phase.generate])
 
 
 def polynomial(maml, poly):

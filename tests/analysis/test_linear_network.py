@@ -10,7 +10,7 @@ from analysis import LinearNetwork, Maml
 from analysis import symbols as sy
 from analysis.gaussian import expectation_expr
 
-few = settings(max_examples=15, deadline=None, derandomize=True)
+few = settings(max_examples=15)
 rationals = st.fractions(-2, 2, max_denominator=6)
 variances = st.fractions("1/5", 3, max_denominator=5)
 W = sympy.Symbol("w", real=True)
@@ -90,7 +90,7 @@ def finite_support_by_integration(n, steps, *, c, alpha, mu, tau2, s2, v, kappa)
 
 
 @pytest.mark.parametrize(("n", "steps"), [(1, 0), (1, 1), (1, 2), (2, 1), (2, 2), (3, 1)])
-@settings(max_examples=3, deadline=None, derandomize=True)
+@settings(max_examples=3)
 @given(c=rationals, alpha=variances, mu=rationals, tau2=variances, s2=variances, v=variances, half=st.booleans())
 def test_finite_support_is_the_expectation_over_everything(n, steps, c, alpha, mu, tau2, s2, v, half):
     network = LinearNetwork(1, mu=mu, tau2=tau2, s2=s2, v=v, half=half)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from analysis import LinearNetwork, Maml
 from analysis import symbols as sy
 
-few = settings(max_examples=15, deadline=None, derandomize=True)
+few = settings(max_examples=15)
 numbers = st.fractions(-2, 2, max_denominator=5)
 variances = st.fractions("1/4", 3, max_denominator=4)
 rates = st.fractions("1/20", 1, max_denominator=20)

@@ -12,7 +12,7 @@ from analysis.polynomial import Ring, exact_rational
 
 X, Y, Z = sympy.symbols("x y z", real=True)
 RING = Ring([X, Y, Z])
-few = settings(max_examples=40, deadline=None, derandomize=True)
+few = settings(max_examples=40)
 rationals = st.fractions(-9, 9, max_denominator=12)
 powers = st.tuples(*[st.integers(0, 4)] * 3)
 polynomials = st.dictionaries(powers, rationals, max_size=6)

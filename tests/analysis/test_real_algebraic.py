@@ -11,7 +11,7 @@ from sympy import Rational, cbrt, cos, pi, sqrt
 from analysis.real_algebraic import RealAlgebraic, real_roots
 
 X = sympy.Symbol("x")
-few = settings(max_examples=30, deadline=None, derandomize=True)
+few = settings(max_examples=30)
 coefficients = st.lists(st.fractions(-6, 6, max_denominator=4), min_size=2, max_size=4).filter(lambda c: c[-1])
 
 

@@ -31,14 +31,14 @@ def double(*values):
     return torch.tensor(values, dtype=torch.float64)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(c=number, theta=number, lr=st.floats(0, 1.5), s2=st.floats(0.1, 3))
 def test_one_shallow_step_by_hand(c, theta, lr, s2):
     (end,) = scalar_adapt(double([c]), double(theta), RegressionTasks(s2=s2), lr=lr, steps=1)
     assert end.item() == pytest.approx(c - lr * s2 * (c - theta), abs=1e-10)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(a=number, b=number, theta=number, lr=st.floats(0, 1))
 def test_one_deep_step_by_hand(a, b, theta, lr):
     (end,) = scalar_adapt(double([a, b]), double(theta), RegressionTasks(), lr=lr, steps=1)

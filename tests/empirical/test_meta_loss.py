@@ -50,7 +50,7 @@ def test_finer_quadrature_changes_nothing(monkeypatch):
     assert abs(maml_loss_quadrature((0.6, -0.9), SKEW, **options) - value) > 1e-8
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(a=weight, b=weight, lr=rate)
 def test_zero_steps_are_the_plain_loss(a, b, lr):
     # 1/2 E(y - wx)^2 = 1/2 (s2 (tau2 + (mu - w)^2) + v)
@@ -58,14 +58,14 @@ def test_zero_steps_are_the_plain_loss(a, b, lr):
     assert maml_loss_quadrature((a, b), SKEW, lr=lr, steps=0).item() == pytest.approx(plain, rel=1e-12)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(c=weight, lr=st.floats(0, 1.5))
 def test_one_shallow_step_in_closed_form(c, lr):
     found = maml_loss_quadrature((c,), STANDARD, lr=lr, steps=1)
     assert found.item() == pytest.approx(0.5 * ((1 - lr) ** 2 * (c**2 + 1) + 1), rel=1e-12)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(a=weight, b=weight, lr=rate, steps=st.integers(0, 3))
 def test_dropping_the_half_doubles_the_inner_rate_and_the_loss(a, b, lr, steps):
     without = maml_loss_quadrature((a, b), SKEW, lr=lr, steps=steps, half=False)
@@ -73,7 +73,7 @@ def test_dropping_the_half_doubles_the_inner_rate_and_the_loss(a, b, lr, steps):
     assert without.item() == pytest.approx(2 * halved.item(), rel=1e-9)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(a=weight, b=weight, lr=rate, steps=st.integers(0, 3))
 def test_swapping_the_layers_changes_nothing(a, b, lr, steps):
     one, other = ((a, b), [True, False]), ((b, a), [False, True])
@@ -106,7 +106,7 @@ def settings_of_a_step():
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(a=weight, b=weight, options=settings_of_a_step())
 def test_gradient_and_hessian_meet_finite_differences(a, b, options):
     point = torch.tensor([a, b], dtype=torch.float64)

@@ -28,7 +28,7 @@ def some_record(**changes) -> Record:
     return dataclasses.replace(plain, **changes)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     numbers=st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=5),
     name=st.text(max_size=20),

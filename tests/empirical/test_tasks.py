@@ -18,7 +18,7 @@ def normal_moment(k: int, mu: float, tau2: float) -> float:
     return moments[k]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(degree=st.integers(0, 30), mu=st.floats(-1, 1), tau2=st.floats(0, 2))
 def test_theta_nodes_integrate_every_power_up_to_the_degree(degree, mu, tau2):
     theta, weight = theta_nodes(RegressionTasks(mu=mu, tau2=tau2), degree)

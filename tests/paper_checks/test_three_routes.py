@@ -37,7 +37,7 @@ SIZES = [*product((1, 2, 3), (0, 1)), (1, 2), (2, 2), (3, 2)]
 
 
 def few(examples):
-    return settings(max_examples=examples, deadline=None, derandomize=True)
+    return settings(max_examples=examples)
 
 
 def close(found, exact, rtol=1e-10):
