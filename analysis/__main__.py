@@ -12,8 +12,8 @@ from fractions import Fraction
 from typing import NoReturn
 
 from .certificate import CertificateError
-from .landscape import PLURAL, Landscape, stationary_points
-from .landscape_theorem import critical_learning_rate, theorem
+from .landscape import Landscape, stationary_points
+from .landscape_theorem import PLURAL, critical_learning_rate, theorem
 from .linear_network import LinearNetwork
 from .maml import Maml
 from .polynomial import exact_rational

@@ -23,9 +23,8 @@ from .normal_form import BETA, RING, M, Q, U, V, derivatives, diagonal_slope, en
 from .polynomial import exact_rational
 from .real_algebraic import IDENTITY, RealAlgebraic, real_roots, sturm_count
 
-__all__ = ["PLURAL", "Landscape", "StationaryPoint", "stationary_points"]
+__all__ = ["Landscape", "StationaryPoint", "stationary_points"]
 
-PLURAL = {"minimum": "minima", "maximum": "maxima", "saddle": "saddles", "degenerate": "degenerate points"}
 FIRST_PRECISION, LAST_PRECISION = 256, 1 << 16  # bits behind every float that is returned, more where digits cancel
 LARGEST = 200  # digits of a learning rate
 

@@ -18,7 +18,9 @@ from .linear_network import LinearNetwork
 from .normal_form import BETA, RING, M, Q, U, V, derivatives, diagonal_slope, enclose, moment, reduction, univariate
 from .real_algebraic import IDENTITY, RealAlgebraic, real_roots, sturm_count
 
-__all__ = ["Theorem", "critical_learning_rate", "diagonal_points", "theorem"]
+__all__ = ["PLURAL", "Theorem", "critical_learning_rate", "diagonal_points", "theorem"]
+
+PLURAL = {"minimum": "minima", "maximum": "maxima", "saddle": "saddles", "degenerate": "degenerate points"}
 
 # one β on either side of the critical one, which the proof confirms
 _BELOW, _ABOVE = Fraction(1, 100), Fraction(1)
@@ -87,8 +89,7 @@ def theorem() -> Theorem:
 def _statement(beta_star: RealAlgebraic, diagonal: dict[str, tuple[str, ...]], total: dict[str, int]) -> str:
     def told(side: str) -> str:
         kinds = Counter(4 * diagonal[side])
-        named = {"saddle": "saddles", "maximum": "maxima", "degenerate": "degenerate points"}
-        return f"{total[side]} (on the diagonals {' and '.join(f'{n} {named[kind]}' for kind, n in kinds.items())})"
+        return f"{total[side]} (on the diagonals {' and '.join(f'{n} {PLURAL[kind]}' for kind, n in kinds.items())})"
 
     return (
         "For μ = 0 and every α > 0 the deep model's one-step MAML loss has exactly four minima, all global: (±1/√ρ, 0) and "

@@ -70,8 +70,8 @@ class Ring:
         self.names = tuple(symbol.name for symbol in self.symbols)
         if len(set(self.names)) != len(self.names):
             raise ValueError(f"two different symbols share a name among {self.names}; rename one of them")
-        # python-flint takes plain names alone
-        inner = [name if name.isascii() else f"symbol_{i}" for i, name in enumerate(self.names)]
+        # python-flint takes plain names alone; one name always becomes the same other, so that rings can exchange polynomials
+        inner = ["".join(c if c.isascii() else f"_u{ord(c):x}_" for c in name) for name in self.names]
         self._inner = dict(zip(self.names, inner, strict=True))
         self.context = fmpq_mpoly_ctx.get(inner, Ordering.lex)
         self._generators = dict(zip(self.names, self.context.gens(), strict=True))
@@ -118,7 +118,11 @@ class Ring:
         return sympy.Poly.from_dict(terms, *self.symbols, domain="QQ").as_expr() if terms else sympy.S.Zero
 
     def substitute(self, polynomial: fmpq_mpoly, values: Mapping[sympy.Symbol | str, object]) -> fmpq_mpoly:
-        """Replace symbols by numbers, expressions or polynomials, all at once."""
+        """Replace symbols by numbers, expressions or polynomials, all at once.
+
+        Raises:
+            ValueError: a symbol is none of this ring's, or a value is no polynomial of this ring.
+        """
         foreign = [str(symbol) for symbol in values if str(symbol) not in self.names]
         if foreign:
             raise ValueError(

@@ -145,10 +145,9 @@ def stability() -> Proposition:
 
     n = sympy.Symbol("n", positive=True)
     sampled = {name: trace(*solutions[name], query=n) for name in solutions}
-    tie = [sympy.nsimplify(x) for x in (sympy.Rational(1, 10), sympy.Rational(9, 10))]
     examples = "; ".join(
         f"at α = {rate}, n = 1: shallow {sampled['shallow'].subs({alpha: rate, n: 1})}, deep {sampled['deep'].subs({alpha: rate, n: 1})}"
-        for rate in tie
+        for rate in (sympy.Rational(1, 10), sympy.Rational(9, 10))
     )
     return Proposition(
         check,

@@ -192,6 +192,11 @@ def agree_numerically(
                 f"the witness returned {theirs[-1].size} numbers for a formula of {ours[-1].size} components"
             )
     left, right = np.array(ours), np.array(theirs)
+    # else a control could be rejected for want of a number
+    if not (np.isfinite(left).all() and np.isfinite(right).all()):
+        raise ValueError(
+            "the formula or its witness is not finite at a sampled point; give the claim a narrower domain"
+        )
     if freedom.constant_in:
         group = np.array([sample.group for sample in samples])
         left, right = (x - np.array([x[group == g][0] for g in group]) for x in (left, right))

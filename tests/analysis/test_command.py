@@ -81,6 +81,13 @@ def test_a_huge_loss_as_json(command):
     assert code == 0 and Fraction(json.loads(out)["loss"]) > 10**400
 
 
+def test_what_is_beyond_floats_is_null_in_json(command):
+    code, out, _ = command("landscape", "--alpha", "1/10", "--v", "1e400", "--json")
+    assert code == 0
+    found = json.loads(out, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert [point["loss"] for point in found["points"]] == [None] * 17
+
+
 # --- landscape and theorem ---------------------------------------------------------------------------------------------
 
 

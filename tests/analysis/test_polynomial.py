@@ -157,3 +157,12 @@ def test_irrational_coefficients_and_foreign_symbols_are_refused(bad):
 def test_a_polynomial_in_a_foreign_symbol_is_refused():
     with pytest.raises(ValueError):
         RING.poly(Ring([X, sympy.Symbol("q")]).gen("q"))
+
+
+def test_rings_do_not_take_one_letter_beyond_ascii_for_another():
+    tau, sigma = sympy.symbols("τ σ", real=True)
+    one, other = Ring([tau]), Ring([sigma])
+    with pytest.raises(ValueError, match="does not hold"):
+        other.poly(one.gen(tau))
+    both = Ring([sigma, tau])
+    assert both.expr(both.poly(one.gen(tau)) * both.poly(other.gen(sigma)) ** 2) == sigma**2 * tau

@@ -117,8 +117,8 @@ def test_a_misprint_of_a_single_symbol_says_that_the_copy_may_be_at_fault():
 
 
 def test_a_small_component_is_compared_at_its_own_size():
-    pair = Formula(printed=[x, y], derived=[x, y], control=[x, 2 * y], witness=lambda x, y: [x * 1.0, y * 1.001])
-    assert problems_of(replace(pair, domain={"x": (1e9, 2e9), "y": (1e-3, 2e-3)}))
+    pair = Formula(printed=[x, y], derived=[x, y], control=[2 * x, y], witness=lambda x, y: [x, y * 1.001])
+    assert problems_of(replace(pair, domain={"x": (1e12, 2e12), "y": (1, 2)}))
 
 
 def test_the_formula_shown_as_right_must_be_the_derived_one():
@@ -161,6 +161,7 @@ def test_an_error_inside_a_claim_is_reported_and_the_run_goes_on():
     [
         replace(SQUARE, control=(y + x) ** 2),
         replace(SQUARE, control=2 * (x + y) ** 2, freedom=Freedom(factor=True)),
+        replace(SQUARE, control=(y + x) ** 2, witness=None),
         replace(BOUND, control={"bound": 5}),
     ],
 )
@@ -180,6 +181,8 @@ def test_a_control_that_only_the_witness_cannot_tell_apart_fails_the_run():
     "content",
     [
         replace(SQUARE, witness=lambda x, y: (x + y) ** 2 + 1e-3),
+        # printed and control are judged up to a factor, but what is derived must be the witness's number
+        replace(SQUARE, witness=lambda x, y: 2 * (x + y) ** 2, freedom=Freedom(factor=True)),
         replace(BOUND, witness=lambda bound: Finding(not below(bound).holds, "contrary")),
     ],
 )
@@ -187,6 +190,12 @@ def test_two_routes_that_disagree_fail_the_run(content):
     result = run([paper_with(it=content)])
     assert result.judgements[0].verdict == "unknown"
     assert result.problems
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_a_number_that_is_not_finite_is_no_rejection():
+    nowhere = replace(SQUARE, control=sympy.log(x - 10))  # not a number at any sampled x
+    assert "not finite at a sampled point" in problems_of(nowhere)[0]
 
 
 def test_a_locator_without_a_claim_fails_the_run():
