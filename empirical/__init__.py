@@ -5,6 +5,7 @@ constant unless a name or `half=False` says otherwise.
 """
 
 from .adaptation import adapt, chain, layer_rule, only_layers, only_tensors, precondition
+from .divergence import DivergenceError
 from .meta_loss import (
     effective_weight_after_step,
     finite_support_loss_quadrature,
@@ -17,8 +18,8 @@ from .meta_loss import (
     task_meta_gradients,
 )
 from .models import effective_weight, squared_error
+from .regression_training import MetaTraining, meta_train
 from .tasks.regression import Batch, RegressionTasks, population, sample, sample_theta, theta_nodes
-from .training import DivergenceError, MetaTraining, meta_train
 
 __all__ = [
     "Batch",

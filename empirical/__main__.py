@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
 import torch
 
 from . import records
+from .divergence import DivergenceError
 from .experiments import EXPERIMENTS
-from .training import DivergenceError
+from .progress import Progress
+from .training import CheckpointError
 
 
 class _Parser(argparse.ArgumentParser):
@@ -29,7 +31,17 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("list", help="the experiments and their tiers")
     run = commands.add_parser("run", help="run one experiment and write its record")
     run.add_argument("experiment", help="an id from the list, for example arnold2021/figure1-left")
-    run.add_argument("--tier", default="smoke", help="smoke (seconds; the default) or full (what the figures use)")
+    run.add_argument(
+        "--tier",
+        default="smoke",
+        help="smoke (seconds; the default), lite where there is one, or full (what the figures use)",
+    )
+    run.add_argument(
+        "--method", action="append", metavar="NAME", help="one of the experiment's methods (repeatable; default: all)"
+    )
+    run.add_argument(
+        "--fresh", action="store_true", help="start anew instead of going on with what a killed run has left"
+    )
     run.add_argument("--out", type=Path, default=Path("results"), help="folder for the record (default: results)")
     run.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="default: cpu")
     run.add_argument("--seed", type=int, default=0, help="the first seed, 0 or more (default: 0)")
@@ -57,37 +69,58 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         parser.error(f"the record cannot be written under {str(options.out)!r} ({error.strerror}); give another --out")
 
+    options_of_experiment = {}
+    work = None
+    methods = getattr(experiment, "METHODS", ())
+    for name in options.method or ():
+        if not methods:
+            parser.error(f"{options.experiment} has no methods to choose from; leave --method out")
+        if name not in methods:
+            near = difflib.get_close_matches(name, methods, n=1, cutoff=0)[0]
+            parser.error(
+                f"{options.experiment} has no method {name!r}; the nearest is {near!r}, and all are {', '.join(methods)}"
+            )
+    if methods:
+        work = options.out / ".unfinished" / f"{options.experiment}.{options.tier}"
+        options_of_experiment = {"methods": options.method, "work": work}
+        if options.fresh:
+            shutil.rmtree(work, ignore_errors=True)
     try:
-        found = experiment.run(options.tier, device=options.device, seed=options.seed, progress=_progress())
+        with Progress() as progress:
+            found = experiment.run(
+                options.tier, device=options.device, seed=options.seed, progress=progress, **options_of_experiment
+            )
     except DivergenceError as error:
-        print(
-            f"\npython -m empirical: {error}" if sys.stderr.isatty() else f"python -m empirical: {error}",
-            file=sys.stderr,
-        )
+        print(f"python -m empirical: {error}", file=sys.stderr)
         return 1
-    if sys.stderr.isatty():
-        print(file=sys.stderr)  # leaves the line that the progress was rewriting
+    except CheckpointError as error:
+        parser.error(f"{error} (--fresh does it for the whole experiment)")
+    except KeyboardInterrupt:
+        print(
+            "python -m empirical: stopped" + ("; the same command goes on from here" if work else ""), file=sys.stderr
+        )
+        return 130
     try:
-        records.write(path, found)
+        if methods:
+            records.replace(path, found, methods)
+            shutil.rmtree(work, ignore_errors=True)
+        else:
+            records.write(path, found)
+    except records.RecordError as error:
+        parser.error(f"{error} Move that file away; the new records are kept in {str(work)!r}")
     except OSError as error:
         parser.error(f"the record cannot be written to {str(path)!r} ({error.strerror}); give another --out")
+    width = max(len(record.setting) for record in found)
     for record in found:
         for name, metric in record.final.items():
             print(
-                f"{record.setting:10}{name:30}{metric.value:.6g} +- {metric.spread:.2g} "
+                f"{record.setting:{width}}  {name:28}{metric.value:.6g} +- {metric.spread:.2g} "
                 f"(standard deviation over {metric.count} {metric.spread_over})"
             )
     if any("test_error" in record.final for record in found):
         print("test_error is E(y - yhat)^2 after adaptation: no factor 1/2, noise variance included")
     print(f"wrote {path}")
     return 0
-
-
-def _progress() -> Callable[[str], None]:
-    """One line that rewrites itself on a terminal, plain lines elsewhere; both on stderr."""
-    if sys.stderr.isatty():
-        return lambda line: print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
-    return lambda line: print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,9 @@ import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
@@ -95,8 +96,12 @@ def write(path: Path | str, records: Iterable[Record]) -> None:
 
     Raises ValueError for NaN and infinity, which JSON does not have.
     """
-    path = Path(path)
-    text = "".join(json.dumps({"schema": SCHEMA, **asdict(record)}, allow_nan=False) + "\n" for record in records)
+    lines = [json.dumps({"schema": SCHEMA, **asdict(record)}, allow_nan=False) + "\n" for record in records]
+    write_text(Path(path), "".join(lines))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file all at once or not at all, its folder too."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # The temporary file stands in the same folder because os.replace is atomic only within one file system.
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -110,6 +115,18 @@ def write(path: Path | str, records: Iterable[Record]) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def replace(path: Path | str, records: Iterable[Record], order: Sequence[str]) -> None:
+    """Write records beside those of other settings that the file holds already, in the order of the settings given.
+
+    Raises RecordError where the file holds something else.
+    """
+    path = Path(path)
+    known = {record.setting: record for record in read(path)} if path.exists() else {}
+    known |= {record.setting: record for record in records}
+    place = {setting: number for number, setting in enumerate(order)}
+    write(path, sorted(known.values(), key=lambda record: place.get(record.setting, len(place))))
 
 
 def read(path: Path | str) -> list[Record]:
@@ -134,8 +151,12 @@ def read(path: Path | str) -> list[Record]:
     return records
 
 
+@cache
 def _code_version() -> dict[str, Any]:
-    """The git commit and whether the tree is clean, else the package version, and a digest of the source."""
+    """The git commit and whether the tree is clean, else the package version, and a digest of the source, at first call.
+
+    Asked for once at the start of a run, so that an edit during the run is not taken for the code that ran.
+    """
     package = Path(__file__).resolve().parent
     digest = hashlib.sha256()
     for file in sorted(package.rglob("*.py")):

@@ -1,169 +1,226 @@
-"""The outer loop: meta-training by SGD, several starts at once, with evaluation on fixed test tasks."""
+"""The outer loop: several runs of a meta-learner at once, checkpointed, with an exact resume.
+
+Runs differ in their seeds or in their settings (a search); each is what it would be by itself. The outer learning
+rates fall along half a cosine, so that the end is not blurred by the last tasks.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+import math
+import os
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
 
-import numpy as np
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor
 
-from .adaptation import adapt
-from .models import squared_error
-from .tasks.regression import Batch, RegressionTasks, population, sample, sample_theta
+from .divergence import DivergenceError
+from .optimizers import OPTIMIZERS
+from .progress import Progress
 
-TEST_SEED = 1_000_003
-"""Seeds the test tasks, apart from the seeds 0, 1, 2, ... that training commonly uses."""
+Learned = dict[str, Tensor]
 
 
-class DivergenceError(ArithmeticError):
-    """A run left the finite numbers; the message names the iteration, the start and the setting."""
+class Learner(Protocol):
+    """What the outer loop needs of a meta-learner (see `empirical.meta_learners`)."""
+
+    def gradients(self, learned: Learned, support: Any, query: Any) -> tuple[Learned, Tensor]: ...
+    def adapt(self, learned: Learned, support: Any, steps: int | None = None, observe: Any = None) -> Tensor: ...
+    def check(self, end: Tensor, learned: Learned, support: Any, steps: int | None = None) -> None: ...
+
+
+class Tasks(Protocol):
+    """A distribution of tasks that draws the same ones for the same seed, stream and step."""
+
+    def episodes(self, count: int, seeds: Sequence[int], stream: str, step: int = 0, **where: Any) -> Any: ...
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be continued from; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
-class MetaTraining:
-    """What one meta-training run of S starts leaves, as numpy arrays.
+class Outer:
+    """The outer loop's settings.
 
-    - evaluated_at (E,): the meta-iterations, 0 (before training) and the last included, of test_error (E, S):
-      the post-adaptation mean squared error E(y - yhat)^2 on the test tasks, without the factor 1/2 and with
-      the noise variance.
-    - kept_at (J,): the meta-iterations of trajectory (J, S, L), the weights; empty when none was asked for.
-    - final (S, L): the weights at the end.
+    Attributes:
+        rates: learning rate by the learned tensor's name: a number, or one for each run (R,). A tensor without one stays.
+        iterations: meta-iterations.
+        tasks_per_step: tasks in a meta-batch.
+        optimizer: a name from `optimizers.OPTIMIZERS`.
     """
 
-    evaluated_at: np.ndarray
-    test_error: np.ndarray
-    kept_at: np.ndarray
-    trajectory: np.ndarray
-    final: np.ndarray
+    rates: Mapping[str, Tensor | float]
+    iterations: int
+    tasks_per_step: int
+    optimizer: str = "adam"
 
-
-def meta_train(
-    initial: Tensor,
-    tasks: RegressionTasks,
-    *,
-    inner_lr: float,
-    outer_lr: float,
-    momentum: float,
-    iterations: int,
-    tasks_per_step: int,
-    seeds: Sequence[int],
-    steps: int = 1,
-    support: int | None = None,
-    query: int | None = None,
-    test_tasks: int = 1000,
-    evaluate_every: int = 100,
-    keep_trajectory_every: int | None = None,
-    device: torch.device | str = "cpu",
-    progress: Callable[[str], None] | None = None,
-) -> MetaTraining:
-    """Meta-train scalar linear networks from S starts at once by SGD with momentum.
-
-    `initial` is (S, L), with one seed for each start. Each start draws its own tasks from a generator of its
-    own seed, on the device, so its run does not depend on the starts beside it. `support` and `query` are
-    numbers of sampled points per task; None takes the population. The loss carries the factor 1/2, inside and
-    outside; the reported test error does not (see MetaTraining). Test tasks, and their support points where
-    these are sampled, are the same for all starts and throughout. Raises ValueError for shapes and counts
-    that do not fit, DivergenceError where a loss or a weight is not finite. Source: arnold2021, eq. (3),
-    Sections 4.1 and D.
-    """
-    if initial.ndim != 2 or len(initial) != len(seeds):
-        raise ValueError(
-            f"Got starts of shape {tuple(initial.shape)} and {len(seeds)} seeds: expected (S, L) and S seeds."
-        )
-    counts = dict(
-        iterations=iterations + 1,  # none at all is a run too: it only evaluates
-        tasks_per_step=tasks_per_step,
-        test_tasks=test_tasks,
-        evaluate_every=evaluate_every,
-        support=support,
-        query=query,
-        keep_trajectory_every=keep_trajectory_every,
-    )
-    for name, count in counts.items():
-        if count is not None and count < 1:
-            raise ValueError(f"{name} is too small: expected {0 if name == 'iterations' else 1} or more.")
-    starts, dtype = len(initial), initial.dtype
-    generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]
-    test_generator = torch.Generator(device).manual_seed(TEST_SEED)
-    test_theta = sample_theta(tasks, test_tasks, test_generator, dtype=dtype)
-    test_support = _points(test_theta, tasks, support, test_generator)
-    test_query = population(test_theta, tasks)
-
-    def adapted(weights: Tensor, batch: Batch, first_order: bool = False) -> Tensor:
-        return adapt(
-            lambda p: squared_error(p[0], batch),
-            (weights,),
-            lr=inner_lr,
-            steps=steps,
-            first_order=first_order,
-        )[0]
-
-    def training_loss(weights: Tensor) -> Tensor:
-        """The mean loss of each start over its own tasks: (S,)."""
-        theta = [sample_theta(tasks, tasks_per_step, generator, dtype=dtype) for generator in generators]
-        inner = _stack([_points(t, tasks, support, g) for t, g in zip(theta, generators, strict=True)])
-        outer = inner
-        if support is not None or query is not None:
-            outer = _stack([_points(t, tasks, query, g) for t, g in zip(theta, generators, strict=True)])
-        end = adapted(weights.repeat_interleave(tasks_per_step, dim=0), inner)
-        return squared_error(end, outer).view(starts, tasks_per_step).mean(dim=1)
-
-    def test_error(weights: Tensor) -> np.ndarray:
-        # One start at a time keeps the memory at one test set; first order because only values are wanted.
-        errors = [
-            squared_error(
-                adapted(w.expand(test_tasks, -1), test_support, first_order=True), test_query, half=False
-            ).mean()
-            for w in weights.detach()
-        ]
-        return torch.stack(errors).detach().cpu().numpy()
-
-    def check(values: Tensor, name: str, iteration: int) -> None:
-        bad = torch.nonzero(~torch.isfinite(values).reshape(starts, -1).all(dim=1)).flatten().tolist()
-        if bad:
-            raise DivergenceError(
-                f"The {name} is not finite at meta-iteration {iteration}, start {bad[0]} "
-                f"(seed {seeds[bad[0]]}, weights {initial[bad[0]].tolist()}), with {inner_lr=}, {outer_lr=}, "
-                f"{momentum=}, {steps=}, {tasks_per_step=}: take smaller learning rates or more tasks a step."
+    def __post_init__(self) -> None:
+        if self.iterations < 0 or self.tasks_per_step < 1:
+            raise ValueError(
+                f"Got {self.iterations} meta-iterations of {self.tasks_per_step} tasks: expected 0 or more, and 1 or more."
+            )
+        if self.optimizer not in OPTIMIZERS:
+            raise ValueError(
+                f"The outer optimizer is {self.optimizer!r}: expected {' or '.join(map(repr, OPTIMIZERS))}."
             )
 
-    weights = initial.detach().to(device).clone().requires_grad_()
-    optimizer = torch.optim.SGD([weights], lr=outer_lr, momentum=momentum)
-    evaluated_at, errors, kept_at, trajectory = [], [], [], []
-    for iteration in range(iterations + 1):
-        last = iteration == iterations
-        if iteration % evaluate_every == 0 or last:
-            errors.append(test_error(weights))
-            evaluated_at.append(iteration)
-            check(torch.from_numpy(errors[-1]), "test error", iteration)
-            if progress:
-                progress(f"meta-iteration {iteration} of {iterations}: mean test error {errors[-1].mean():.6g}")
-        if keep_trajectory_every and (iteration % keep_trajectory_every == 0 or last):
-            kept_at.append(iteration)
-            trajectory.append(weights.detach().cpu().numpy().copy())
-        if last:
+
+@dataclass(frozen=True)
+class Trained:
+    """What meta-training leaves.
+
+    Attributes:
+        learned: the learned tensors, each (R, ...).
+        diverged_at: for each run, the meta-iteration at which it left the finite numbers, or None; its numbers are the last
+            finite ones.
+        query_loss: (I, R), the mean query loss of every meta-batch (nan once diverged).
+    """
+
+    learned: Learned
+    diverged_at: list[int | None]
+    query_loss: Tensor
+
+
+def train(
+    learner: Learner,
+    tasks: Tasks,
+    learned: Learned,
+    outer: Outer,
+    *,
+    seeds: Sequence[int],
+    tolerate_divergence: bool = False,
+    checkpoint: Path | None = None,
+    fingerprint: str = "",
+    checkpoint_every: float = 20.0,
+    progress: Progress | None = None,
+    description: str = "meta-training",
+) -> Trained:
+    """Meta-train R runs at once.
+
+    Args:
+        learner: see `empirical.meta_learners`.
+        tasks: draws meta-batches, on the device and in the dtype of `learned`.
+        learned: the learned tensors at the start, each (R, ...).
+        outer: the outer loop's settings.
+        seeds: one for all runs (they see the same tasks), or one for each.
+        tolerate_divergence: a run that leaves the finite numbers stops there and the others go on, as a search needs; else it
+            raises.
+        checkpoint: a file to continue from, written now and then and at the end.
+        fingerprint: says what run this is; a checkpoint with another one is refused.
+        checkpoint_every: seconds between two of its versions.
+        progress: shows where it is.
+        description: its name there, and in errors.
+
+    Raises:
+        DivergenceError: a run left the finite numbers; names the meta-iteration, the run, and the inner step and task if it
+            was the inner loop.
+        CheckpointError: the checkpoint belongs to another run, or is no checkpoint.
+        ValueError: `seeds` does not fit.
+    """
+    learned = {name: value.detach().clone() for name, value in learned.items()}
+    runs = len(learned["phi"])
+    if len(seeds) not in (1, runs):
+        raise ValueError(f"Got {len(seeds)} seeds for {runs} runs: give one for all, or one for each.")
+    unknown = set(outer.rates) - set(learned)
+    if unknown:
+        raise ValueError(
+            f"There is an outer rate for {', '.join(sorted(unknown))}, and what is learned is {', '.join(learned)}."
+        )
+    where = {"device": learned["phi"].device, "dtype": learned["phi"].dtype}
+    optimizer = OPTIMIZERS[outer.optimizer]()
+    states = {name: optimizer.init(learned[name]) for name in outer.rates}
+    rates = {name: torch.as_tensor(rate, **where).expand(runs) for name, rate in outer.rates.items()}
+    alive = torch.ones(runs, dtype=torch.bool, device=where["device"])
+    losses = torch.full((outer.iterations, runs), math.nan, dtype=torch.float64)
+    first, diverged_at = 0, [None] * runs
+    if checkpoint is not None and checkpoint.exists():
+        first, diverged_at = _restore(checkpoint, fingerprint, learned, states, alive, losses)
+    saved = time.monotonic()
+    bar = progress.bar(description, outer.iterations, first) if progress else None
+    for iteration in range(first, outer.iterations):
+        batch = tasks.episodes(outer.tasks_per_step, seeds, "training", iteration, **where)
+        gradients, loss = learner.gradients(learned, batch.support, batch.query)
+        fall = (1 + math.cos(math.pi * iteration / outer.iterations)) / 2
+        following, next_states = {}, {}
+        for name, rate in rates.items():
+            direction, next_states[name] = optimizer.update(gradients[name], states[name])
+            following[name] = learned[name] - fall * _per_run(rate, direction) * direction
+        fine = torch.isfinite(loss)
+        for value in following.values():
+            fine = fine & torch.isfinite(value).flatten(1).all(1)
+        if not (fine | ~alive).all():
+            newly = torch.nonzero(alive & ~fine).flatten().tolist()
+            if not tolerate_divergence:
+                _explain(learner, learned, batch, iteration, newly[0], seeds, description)
+            for run in newly:
+                diverged_at[run] = iteration
+            alive = alive & fine
+        # a run that has diverged keeps its last finite numbers
+        learned |= {
+            name: torch.where(_per_run(alive, value), value, learned[name]) for name, value in following.items()
+        }
+        states = next_states
+        losses[iteration] = torch.where(alive, loss, math.nan).to(losses)
+        if bar:
+            bar(iteration + 1, f"query loss of a task {losses[iteration].nanmean():.4g}")
+        last = iteration + 1 == outer.iterations
+        if checkpoint is not None and (last or time.monotonic() - saved > checkpoint_every):
+            _save(checkpoint, fingerprint, iteration + 1, diverged_at, learned, states, alive, losses)
+            saved = time.monotonic()
+        if not alive.any():
             break
-        loss = training_loss(weights)
-        check(loss, "meta-training loss", iteration)
-        optimizer.zero_grad()
-        loss.sum().backward()  # the starts share no term of this sum, so each gets its own gradient
-        optimizer.step()
-        check(weights.detach(), "weight", iteration + 1)
-    final = weights.detach().cpu().numpy().copy()
-    return MetaTraining(
-        np.array(evaluated_at),
-        np.stack(errors),
-        np.array(kept_at, dtype=int),
-        np.stack(trajectory) if trajectory else np.empty((0, *final.shape)),
-        final,
+    return Trained(learned, diverged_at, losses)
+
+
+def _per_run(values: Tensor, like: Tensor) -> Tensor:
+    return values.view(-1, *[1] * (like.ndim - 1))
+
+
+def _explain(
+    learner: Learner, learned: Learned, batch: Any, iteration: int, run: int, seeds: Sequence[int], what: str
+) -> None:
+    place = f"{what}, meta-iteration {iteration}, seed {seeds[run % len(seeds)]}"
+    try:
+        learner.check(learner.adapt(learned, batch.support), learned, batch.support)
+    except DivergenceError as error:
+        raise DivergenceError(f"{place}: {error}") from None
+    raise DivergenceError(
+        f"{place}: a meta-gradient of run {run} is not finite; take smaller outer learning rates or fewer inner steps."
     )
 
 
-def _points(theta: Tensor, tasks: RegressionTasks, n: int | None, generator: torch.Generator) -> Batch:
-    return population(theta, tasks) if n is None else sample(theta, tasks, n, generator)
+def _save(path: Path, fingerprint: str, iteration: int, diverged_at, learned, states, alive, losses) -> None:
+    tensors = {f"learned.{name}": value for name, value in learned.items()}
+    tensors |= {f"state.{name}.{i}": part for name, state in states.items() for i, part in enumerate(state)}
+    tensors |= {"alive": alive, "losses": losses}
+    metadata = {"fingerprint": fingerprint, "iteration": str(iteration), "diverged_at": json.dumps(diverged_at)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(save({name: value.contiguous().cpu() for name, value in tensors.items()}, metadata))
+    os.replace(part, path)
 
 
-def _stack(batches: Sequence[Batch]) -> Batch:
-    return Batch(torch.cat([b.x for b in batches]), torch.cat([b.y for b in batches]), batches[0].weight)
+def _restore(path: Path, fingerprint: str, learned, states, alive, losses) -> tuple[int, list[int | None]]:
+    """Fill in what a checkpoint holds; returns the next iteration and where runs diverged."""
+    try:
+        with safe_open(path, "pt", device=str(alive.device)) as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} is no checkpoint ({error}): delete it to start anew.") from None
+    if metadata.get("fingerprint") != fingerprint:
+        raise CheckpointError(f"{path} belongs to a run with other settings or code: delete it to start anew.")
+    for name in learned:
+        learned[name] = tensors[f"learned.{name}"]
+    for name, state in states.items():
+        states[name] = tuple(tensors[f"state.{name}.{i}"] for i in range(len(state)))
+    alive.copy_(tensors["alive"])
+    losses.copy_(tensors["losses"])
+    return int(metadata["iteration"]), json.loads(metadata["diverged_at"])

@@ -1,13 +1,15 @@
 """One readable file per figure or table of a paper; EXPERIMENTS maps each id to its module.
 
 A module has ID, SUMMARY (one line), TIERS and run(tier, *, device, seed, progress), which returns the
-records.
+records. One with several METHODS takes `methods` too, and `work`, a folder from which a killed run continues.
 """
 
 from types import ModuleType
 
-from . import arnold2021_figure1_left, arnold2021_figure2
+from . import arnold2021_figure1_left, arnold2021_figure2, chen2019_linear, chen2019_spiral
 
-EXPERIMENTS: dict[str, ModuleType] = {module.ID: module for module in (arnold2021_figure1_left, arnold2021_figure2)}
+EXPERIMENTS: dict[str, ModuleType] = {
+    module.ID: module for module in (arnold2021_figure1_left, arnold2021_figure2, chen2019_linear, chen2019_spiral)
+}
 
 __all__ = ["EXPERIMENTS"]

@@ -12,8 +12,8 @@ from collections.abc import Callable
 import torch
 
 from ..records import Metric, Record, environment
+from ..regression_training import meta_train
 from ..tasks.regression import RegressionTasks
-from ..training import meta_train
 
 ID = "arnold2021/figure1-left"
 SUMMARY = "1-D regression: post-adaptation test error of the shallow and the deep model"

@@ -15,8 +15,8 @@ from collections.abc import Callable
 import torch
 
 from ..records import Metric, Record, environment
+from ..regression_training import meta_train
 from ..tasks.regression import RegressionTasks
-from ..training import meta_train
 
 ID = "arnold2021/figure2"
 SUMMARY = "1-D regression: four meta-training trajectories of the deep model and the minima they end in"

@@ -1,94 +1,227 @@
-import math
+"""The outer loop: runs beside each other, divergence, and a resume that changes nothing."""
 
-import numpy as np
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import pytest
 import torch
 
-from empirical import DivergenceError, RegressionTasks, maml_loss_quadrature, meta_train
+from empirical import records
+from empirical.divergence import DivergenceError
+from empirical.experiments import EXPERIMENTS
+from empirical.meta_learners import MAML, Shrinkage
+from empirical.modules import one_module
+from empirical.randomness import STREAMS, generator
+from empirical.tasks.hierarchical import HierarchicalTasks
+from empirical.training import CheckpointError, Outer, train
 
-torch.set_num_threads(1)
-OPTIONS = dict(inner_lr=0.1, outer_lr=0.01, momentum=0.9, tasks_per_step=4, test_tasks=50)
-
-
-def start(*rows):
-    return torch.tensor(rows, dtype=torch.float64)
-
-
-def test_a_start_does_not_depend_on_its_neighbours():
-    options = OPTIONS | dict(iterations=30, keep_trajectory_every=10)
-    for points in ({}, {"support": 3, "query": 2}):
-        both = meta_train(start([0.5, 1.0], [-1.0, 0.3]), RegressionTasks(), seeds=[4, 9], **options, **points)
-        alone = meta_train(start([-1.0, 0.3]), RegressionTasks(), seeds=[9], **options, **points)
-        np.testing.assert_allclose(both.trajectory[:, 1], alone.trajectory[:, 0], rtol=1e-12)
-        np.testing.assert_allclose(both.test_error[:, 1], alone.test_error[:, 0], rtol=1e-12)
+ROOT = Path(__file__).resolve().parents[2]
+TASKS = HierarchicalTasks("linear", (1.0,) * 3, (2.0,) * 3, (2.0, 1.0, 1.5, 1.0), 3)
+OUTER = Outer({"phi": 0.05, "log_variance": 0.05}, 40, 4)
 
 
-def test_seeds_choose_the_tasks_and_nothing_else_does():
-    runs = [
-        meta_train(start([0.5, 1.0]), RegressionTasks(), iterations=5, seeds=[seed], **OPTIONS) for seed in (1, 1, 2)
+def learner(rate=0.1):
+    return Shrinkage(TASKS.losses, one_module(3), 8, rate)
+
+
+def start(runs=2):
+    return learner().init(torch.zeros(runs, 3, dtype=torch.float64), 1.0)
+
+
+def test_it_learns_phi_and_sigma():
+    outer = Outer({"phi": 0.05, "log_variance": 0.05}, 400, 16)
+    trained = train(Shrinkage(TASKS.losses, one_module(3), 60, 0.1), TASKS, start(1), outer, seeds=[0])
+    assert (trained.learned["phi"] - 1).abs().max() < 0.3
+    assert 1.4 < float((trained.learned["log_variance"] / 2).exp()) < 2.8
+    assert trained.query_loss[-50:].mean() < trained.query_loss[:20].mean()
+
+
+def test_runs_beside_each_other_are_the_runs_by_themselves():
+    both = train(learner(), TASKS, start(), OUTER, seeds=[3, 4])
+    alone = train(learner(), TASKS, start(1), OUTER, seeds=[4])
+    assert torch.allclose(both.learned["phi"][1], alone.learned["phi"][0], rtol=1e-12)
+    assert not torch.allclose(both.learned["phi"][0], both.learned["phi"][1])
+
+
+def test_a_resumed_run_is_bit_identical(tmp_path):
+    class Stop(Exception):
+        pass
+
+    class Interrupted(Shrinkage):
+        calls = 0
+
+        def gradients(self, *arguments):
+            self.calls += 1
+            if self.calls == 18:
+                raise Stop
+            return super().gradients(*arguments)
+
+    whole = train(learner(), TASKS, start(), OUTER, seeds=[0, 1])
+    file = tmp_path / "run.safetensors"
+    keep = {"checkpoint": file, "fingerprint": "a", "checkpoint_every": 0.0}
+    with pytest.raises(Stop):
+        train(Interrupted(TASKS.losses, one_module(3), 8, 0.1), TASKS, start(), OUTER, seeds=[0, 1], **keep)
+    resumed = train(learner(), TASKS, start(), OUTER, seeds=[0, 1], **keep)
+    for name in whole.learned:
+        assert torch.equal(whole.learned[name], resumed.learned[name])
+    assert torch.equal(whole.query_loss, resumed.query_loss)
+    with pytest.raises(CheckpointError, match="other settings or code: delete it"):
+        train(learner(), TASKS, start(), OUTER, seeds=[0, 1], checkpoint=file, fingerprint="b")
+    file.write_text("no checkpoint")
+    with pytest.raises(CheckpointError, match="is no checkpoint"):
+        train(learner(), TASKS, start(), OUTER, seeds=[0, 1], **keep)
+
+
+def test_a_diverging_run_stops_and_the_others_go_on():
+    rates = torch.tensor([0.1, 50.0])
+    alone = train(learner(), TASKS, start(1), OUTER, seeds=[0])
+    steep = Shrinkage(TASKS.losses, one_module(3), 400, rates)
+    with pytest.raises(
+        DivergenceError, match=r"meta-iteration 0, seed 0: The inner loop is not finite from step \d+ on, in task"
+    ):
+        train(steep, TASKS, start(), OUTER, seeds=[0])
+    trained = train(steep, TASKS, start(), OUTER, seeds=[0], tolerate_divergence=True)
+    assert trained.diverged_at == [None, 0]
+    assert torch.equal(trained.learned["phi"][1], start()["phi"][1])
+    assert torch.isnan(trained.query_loss[:, 1]).all() and torch.isfinite(trained.query_loss[:, 0]).all()
+    assert not torch.equal(trained.learned["phi"][0], alone.learned["phi"][0])  # K differs: the same start, another run
+
+
+def test_a_meta_gradient_that_is_not_finite_is_named():
+    class Broken(MAML):
+        def gradients(self, *arguments):
+            found, loss = super().gradients(*arguments)
+            return found | {"phi": found["phi"] * torch.nan}, loss
+
+    broken = Broken(TASKS.losses, one_module(3), 2)
+    with pytest.raises(DivergenceError, match="a meta-gradient of run 0 is not finite; take smaller outer"):
+        train(broken, TASKS, broken.init(torch.zeros(1, 3).double(), 0.1), Outer({"phi": 0.1}, 3, 2), seeds=[7])
+
+
+def test_what_has_no_outer_rate_stays_and_what_is_unknown_is_refused():
+    trained = train(learner(), TASKS, start(), Outer({"phi": 0.05}, 5, 4), seeds=[0])
+    assert torch.equal(trained.learned["log_variance"], start()["log_variance"])
+    with pytest.raises(ValueError, match="outer rate for sigma, and what is learned is phi, log_variance"):
+        train(learner(), TASKS, start(), Outer({"sigma": 0.05}, 5, 4), seeds=[0])
+    with pytest.raises(ValueError, match="3 seeds for 2 runs"):
+        train(learner(), TASKS, start(), OUTER, seeds=[0, 1, 2])
+    with pytest.raises(ValueError, match="1 or more"):
+        Outer({}, 5, 0)
+    with pytest.raises(ValueError, match="'sgd' or 'adam'"):
+        Outer({}, 5, 1, "rmsprop")
+
+
+def test_random_numbers_are_keyed_by_seed_stream_and_step():
+    draws = {
+        (seed, stream, step): torch.randn(4, generator=generator(seed, stream, step)).tolist()
+        for seed in (0, 1)
+        for stream in STREAMS
+        for step in (0, 1)
+    }
+    assert len({tuple(d) for d in draws.values()}) == len(draws)
+    assert torch.randn(4, generator=generator(1, "test", 1)).tolist() == draws[1, "test", 1]
+    with pytest.raises(ValueError, match="expected numbers from 0 up"):
+        generator(0, "tests")
+
+
+# through the command
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "empirical", "run", *arguments]
+
+
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
+
+
+def comparable(path):
+    """A record without what the clock and the machine put in."""
+    found = records.read(path)
+    return [
+        {name: value for name, value in vars(record).items() if name not in ("wall_time_s", "environment")}
+        for record in found
     ]
-    assert np.array_equal(runs[0].final, runs[1].final)
-    assert not np.array_equal(runs[0].final, runs[2].final)
-    assert np.array_equal(runs[0].test_error[0], runs[2].test_error[0])  # the test tasks are fixed
 
 
-def test_one_iteration_is_one_sgd_step_on_the_sampled_tasks():
-    # tau2 = 0 makes every task theta = mu, so the step is known: shallow, 1/2 ((1-lr)^2 (c - mu)^2 + 1)
-    tasks = RegressionTasks(mu=2.0, tau2=0.0)
-    result = meta_train(start([0.5]), tasks, iterations=1, seeds=[0], **OPTIONS)
-    assert result.final[0, 0] == pytest.approx(0.5 - 0.01 * 0.9**2 * (0.5 - 2.0))
-    # the test error has no factor 1/2 and holds the noise variance
-    assert result.test_error[0, 0] == pytest.approx(0.9**2 * (0.5 - 2.0) ** 2 + 1)
-
-
-def test_the_deep_model_learns_to_adapt_in_one_step_and_the_shallow_cannot():
-    tasks = RegressionTasks()
-    options = OPTIONS | dict(tasks_per_step=16, iterations=400)
-    deep = meta_train(start([1.5, 0.9]), tasks, seeds=[0], **options)
-    assert deep.test_error[-1, 0] < 1.001 < 1.5 < deep.test_error[0, 0]
-    assert abs(deep.final[0, 0]) == pytest.approx(1 / math.sqrt(0.1), rel=0.02)
-    shallow = meta_train(start([1.5]), tasks, seeds=[0], **options)
-    assert shallow.test_error[-1, 0] > 1.5
-    assert maml_loss_quadrature(deep.final[0].tolist(), tasks, lr=0.1, steps=1) < 0.5 + 1e-3
-
-
-def test_curves_and_trajectories_hold_both_ends():
-    lines = []
-    result = meta_train(
-        start([0.5, 1.0]),
-        RegressionTasks(),
-        iterations=25,
-        seeds=[0],
-        evaluate_every=10,
-        keep_trajectory_every=20,
-        progress=lines.append,
-        **OPTIONS,
+@pytest.mark.parametrize("experiment", ["chen2019/linear", "chen2019/spiral"])
+def test_every_method_leaves_a_record(experiment, tmp_path):
+    subprocess.run(
+        [*command(experiment, "--out", str(tmp_path))], check=True, capture_output=True, cwd=ROOT, env=ENVIRONMENT
     )
-    assert result.evaluated_at.tolist() == [0, 10, 20, 25]
-    assert result.kept_at.tolist() == [0, 20, 25]
-    assert result.trajectory[0, 0].tolist() == [0.5, 1.0]
-    assert np.array_equal(result.trajectory[-1], result.final)
-    assert result.test_error.shape == (4, 1) and len(lines) == 4
+    found = records.read(tmp_path / f"{experiment}.smoke.jsonl")
+    module = EXPERIMENTS[experiment]
+    assert [record.setting for record in found] == list(module.METHODS)
+    tier = module.TIERS["smoke"]
+    for record in found:
+        test = record.details["test"]
+        assert len(test["step"]) == len(test["standard_error"]) == tier.horizon + 1
+        assert [len(row) for row in test["loss"]] == [tier.horizon + 1] * tier.seeds
+        assert len(record.details["per_task"]["last"]) == tier.test_tasks
+        assert len(record.details["search"]) == tier.candidates
+        best = min((c for c in record.details["search"] if not c["diverged"]), key=lambda c: c["validation_loss"])
+        assert record.configuration["chosen"] == best["configuration"]
+    starts = {tuple(record.details["test"]["loss"][0][:1]) for record in found}
+    assert len(starts) > 1  # each method learned its own phi
+    assert not (tmp_path / ".unfinished" / f"{experiment}.smoke").exists()
 
 
-def test_divergence_names_iteration_start_and_setting():
-    with pytest.raises(DivergenceError) as caught:
-        meta_train(
-            start([0.1, 0.1], [50.0, 50.0]),
-            RegressionTasks(),
-            iterations=50,
-            seeds=[3, 8],
-            **OPTIONS | dict(inner_lr=0.5),
+def test_a_killed_run_goes_on_to_the_same_numbers(tmp_path):
+    arguments = ["chen2019/spiral", "--tier", "smoke", "--method", "M-MAML", "--method", "M-Shrinkage"]
+    subprocess.run(
+        [*command(*arguments, "--out", str(tmp_path / "whole"))],
+        check=True,
+        capture_output=True,
+        cwd=ROOT,
+        env=ENVIRONMENT,
+    )
+    process = subprocess.Popen(
+        command(*arguments, "--out", str(tmp_path / "killed")),
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    left = tmp_path / "killed" / ".unfinished" / "chen2019" / "spiral.smoke"
+    for _ in range(600):
+        if list(left.glob("*/search-*.json")) or process.poll() is not None:
+            break
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    record = tmp_path / "killed" / "chen2019" / "spiral.smoke.jsonl"
+    assert not record.exists() and list(left.glob("*/search-*.json"))
+    subprocess.run(
+        [*command(*arguments, "--out", str(tmp_path / "killed"))],
+        check=True,
+        capture_output=True,
+        cwd=ROOT,
+        env=ENVIRONMENT,
+    )
+    assert comparable(record) == comparable(tmp_path / "whole" / "chen2019" / "spiral.smoke.jsonl")
+
+
+def test_one_method_replaces_its_own_line_and_keeps_the_others(tmp_path):
+    def ask(*more):
+        return subprocess.run(
+            command("chen2019/linear", "--out", str(tmp_path), *more),
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env=ENVIRONMENT,
         )
-    message = str(caught.value)
-    for part in ("meta-iteration", "start 1", "seed 8", "[50.0, 50.0]", "inner_lr=0.5", "outer_lr=0.01"):
-        assert part in message
 
-
-@pytest.mark.parametrize(
-    "wrong",
-    [{"seeds": [0, 1]}, {"support": 0}, {"iterations": -1}, {"tasks_per_step": 0}, {"evaluate_every": 0}],
-)
-def test_counts_that_do_not_fit_are_refused(wrong):
-    with pytest.raises(ValueError, match="expected"):
-        meta_train(start([0.5]), RegressionTasks(), **OPTIONS | dict(iterations=1, seeds=[0]) | wrong)
+    assert ask("--method", "Shrinkage").returncode == 0
+    assert ask("--method", "Reptile", "--seed", "1").returncode == 0
+    file = tmp_path / "chen2019" / "linear.smoke.jsonl"
+    assert [(record.setting, record.seeds[0]) for record in records.read(file)] == [("Reptile", 1), ("Shrinkage", 0)]
+    wrong = ask("--method", "Shrinkge")
+    assert wrong.returncode == 2 and "the nearest is 'Shrinkage'" in wrong.stderr and "Traceback" not in wrong.stderr
+    file.write_text("something else\n")
+    refused = ask("--method", "Reptile")
+    assert refused.returncode == 2 and "is not JSON" in refused.stderr and "Move that file away" in refused.stderr
+    assert file.read_text() == "something else\n"

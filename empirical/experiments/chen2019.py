@@ -1,0 +1,419 @@
+"""chen2019's two synthetic benchmarks: what both share. `chen2019_linear` and `chen2019_spiral` say what differs.
+
+For each method: a random search over the settings that the paper does not publish, judged on validation tasks; then
+meta-training with the settings found, from several seeds; then adaptation to 1000 test tasks, step by step, far beyond
+the K steps of meta-training. The test tasks are the same for all methods and seeds, and no choice looks at them.
+
+The paper leaves open and this file chooses: the outer optimizer (Adam, its rates falling along half a cosine), 16 tasks
+a meta-iteration, the number of meta-iterations, where phi starts, the ranges of the search, and its criterion, the mean
+validation loss after the K steps of meta-training. Shrinkage adapts until it has converged (Section 3): its K is 200.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .. import records
+from ..meta_learners import MAML, Reptile, Shrinkage
+from ..modules import one_module, per_entry
+from ..progress import Progress
+from ..randomness import generator
+from ..records import Metric, Record
+from ..tasks.hierarchical import HierarchicalTasks
+from ..training import Outer, Trained, train
+
+HORIZONS = (25, 50, 100, 200)
+"""K, the inner steps of meta-training that the search tries for MAML and Reptile."""
+CONVERGED = (200,)
+
+
+@dataclass(frozen=True)
+class Method:
+    """One of the paper's methods: its learner, whether every dimension is a module, the K to try, what is learned."""
+
+    learner: str
+    modular: bool = False
+    horizons: tuple[int, ...] = HORIZONS
+    first_order: bool = False
+    sigma_by: str = "pll"
+
+
+METHODS = {
+    "MAML": Method("maml"),
+    "M-MAML": Method("maml", modular=True),
+    "FO-MAML": Method("maml", first_order=True),
+    "FO-M-MAML": Method("maml", modular=True, first_order=True),
+    "Reptile": Method("reptile"),
+    "Shrinkage": Method("shrinkage", horizons=CONVERGED),
+    "M-Shrinkage": Method("shrinkage", modular=True, horizons=CONVERGED),
+    "M-Shrinkage joint MAP": Method("shrinkage", modular=True, horizons=CONVERGED, sigma_by="map"),
+}
+
+
+@dataclass(frozen=True)
+class Tier:
+    """How much is run."""
+
+    candidates: int  # random settings for each K
+    search_iterations: int
+    validation_tasks: int
+    iterations: int
+    seeds: int
+    test_tasks: int
+    horizon: int  # adaptation steps on test tasks
+    horizons: tuple[int, ...] | None = None  # in place of the method's own K
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One benchmark.
+
+    Attributes:
+        id: of the experiment.
+        tasks: the distribution.
+        start: every entry of phi before meta-training.
+        space: setting → (low, high), drawn log-uniformly: `inner_rate` (where MAML's learned rates start), `phi_rate` and
+            `other_rate` (outer rates, of phi and of log σ² or the log inner rates), `sigma` (at the start).
+        identifiable: whether |θ̂ − θ| by dimension means something.
+    """
+
+    id: str
+    tasks: HierarchicalTasks
+    start: float
+    space: Mapping[str, tuple[float, float]]
+    identifiable: bool
+    tasks_per_step: int = 16
+
+
+Candidate = dict[str, float]
+
+
+def run(
+    protocol: Protocol,
+    tier_name: str,
+    tier: Tier,
+    *,
+    device: str,
+    seed: int,
+    progress: Progress | None,
+    methods: Sequence[str] | None,
+    work: Path | None,
+) -> list[Record]:
+    """Run the methods (all by default), one record each. What is finished under `work` is not run again.
+
+    Raises ValueError for an unknown method, CheckpointError where `work` holds another run.
+    """
+    unknown = [name for name in methods or () if name not in METHODS]
+    if unknown:
+        raise ValueError(f"There is no method {unknown[0]!r}; the methods are {', '.join(METHODS)}.")
+    return [
+        _Run(
+            protocol, tier_name, tier, name, device, seed, progress, None if work is None else work / _slug(name)
+        ).record()
+        for name in methods or METHODS
+    ]
+
+
+def _slug(name: str) -> str:
+    return name.lower().replace(" ", "-")
+
+
+class _Run:
+    """One method on one benchmark: search, meta-training, test."""
+
+    def __init__(self, protocol, tier_name, tier, name, device, seed, progress, work):
+        self.protocol, self.tier_name, self.tier, self.name = protocol, tier_name, tier, name
+        self.method, self.tasks = METHODS[name], protocol.tasks
+        self.device, self.seed, self.progress, self.work = device, seed, progress, work
+        self.horizons = tier.horizons or self.method.horizons
+        self.where = {"device": device, "dtype": torch.float64}
+
+    def record(self) -> Record:
+        """The finished record, from `work` where it stands there already."""
+        done = None if self.work is None else self.work / "record.jsonl"
+        key = self._fingerprint("record")
+        if done is not None and done.exists():
+            (found,) = records.read(done)
+            if found.details.get("fingerprint") == key:
+                return found
+        began = time.perf_counter()
+        searched = [self._search(steps) for steps in self.horizons]
+        candidates = [c for horizon in searched for c in horizon["candidates"]]
+        chosen = min(candidates, key=_merit)
+        trained, seeds = self._train(chosen["configuration"])
+        record = self._evaluate(chosen["configuration"], trained, seeds, candidates, searched, began, key)
+        if done is not None:
+            records.write(done, [record])
+        return record
+
+    # search
+
+    def _search(self, steps: int) -> dict[str, Any]:
+        """Try random settings with K = steps, all at once; what became of each."""
+        file = None if self.work is None else self.work / f"search-{steps}.json"
+        key = self._fingerprint(f"search {steps}")
+        if file is not None and file.exists():
+            found = json.loads(file.read_text())
+            if found["fingerprint"] == key:
+                return found
+        drawn = generator(self.seed, "search", steps)
+        settings = {
+            name: _log_uniform(*self.protocol.space[name], self.tier.candidates, drawn) for name in self._searched()
+        }
+        learner, trained = self._meta_train(
+            settings,
+            steps,
+            self.tier.search_iterations,
+            [self.seed],
+            f"{self.name}, search, K = {steps}",
+            f"search-{steps}",
+            key,
+        )
+        batch = self.tasks.episodes(self.tier.validation_tasks, [self.seed], "validation", **self.where)
+        with torch.no_grad():
+            before = self._mean_loss(self._start(self.tier.candidates)[:, None], batch.query)
+        after = self._mean_loss(learner.adapt(trained.learned, batch.support, steps), batch.query)
+        candidates = []
+        for run in range(self.tier.candidates):
+            loss, diverged = float(after[run].mean()), trained.diverged_at[run] is not None
+            candidates.append(
+                {
+                    "configuration": {"steps": steps} | {name: float(values[run]) for name, values in settings.items()},
+                    "validation_loss": loss if math.isfinite(loss) else None,
+                    "diverged": diverged or not math.isfinite(loss),
+                    "diverged_at": trained.diverged_at[run],
+                    "worse_than_start": not loss < float(before.mean()),
+                }
+            )
+        best = min(range(len(candidates)), key=lambda run: _merit(candidates[run]))
+        found = {
+            "fingerprint": key,
+            "steps": steps,
+            "candidates": candidates,
+            "best_per_task": _rounded(after[best]) if torch.isfinite(after[best]).all() else None,
+        }
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            records.write_text(file, json.dumps(found) + "\n")
+        return found
+
+    def _searched(self) -> list[str]:
+        """The settings that this method has."""
+        names = ["inner_rate", "phi_rate"]
+        if self.method.learner != "reptile":
+            names.append("other_rate")
+        return [*names, "sigma"] if self.method.learner == "shrinkage" else names
+
+    # meta-training
+
+    def _train(self, configuration: Candidate) -> tuple[Trained, list[int]]:
+        seeds = [self.seed + s for s in range(self.tier.seeds)]
+        settings = {
+            name: torch.full((len(seeds),), configuration[name], dtype=torch.float64) for name in self._searched()
+        }
+        key = self._fingerprint(f"train {json.dumps(configuration, sort_keys=True)}")
+        _, trained = self._meta_train(
+            settings,
+            int(configuration["steps"]),
+            self.tier.iterations,
+            seeds,
+            f"{self.name}, meta-training",
+            "train",
+            key,
+        )
+        return trained, seeds
+
+    def _meta_train(
+        self, settings: dict[str, Tensor], steps: int, iterations: int, seeds: list[int], what: str, file: str, key: str
+    ) -> tuple[MAML | Reptile | Shrinkage, Trained]:
+        learner, learned = self._learner(settings, steps)
+        rates = {name: settings["phi_rate" if name == "phi" else "other_rate"].to(self.device) for name in learned}
+        trained = train(
+            learner,
+            self.tasks,
+            learned,
+            Outer(rates, iterations, self.protocol.tasks_per_step),
+            seeds=seeds,
+            tolerate_divergence=True,  # it is a result here, and stands in the record
+            checkpoint=None if self.work is None else self.work / f"{file}.safetensors",
+            fingerprint=key,
+            progress=self.progress,
+            description=what,
+        )
+        return learner, trained
+
+    def _learner(self, settings: dict[str, Tensor], steps: int):
+        """The learner and its learned numbers at the start, one run for each setting."""
+        settings = {name: values.to(self.device) for name, values in settings.items()}
+        phi = self._start(len(settings["inner_rate"]))
+        modules = (per_entry if self.method.modular else one_module)(self.tasks.entries)
+        if self.method.learner == "maml":
+            learner = MAML(self.tasks.losses, modules, steps, self.method.first_order)
+            return learner, learner.init(phi, settings["inner_rate"])
+        if self.method.learner == "reptile":
+            learner = Reptile(self.tasks.losses, steps, settings["inner_rate"])
+            return learner, learner.init(phi)
+        learner = Shrinkage(self.tasks.losses, modules, steps, settings["inner_rate"], sigma_by=self.method.sigma_by)
+        return learner, learner.init(phi, settings["sigma"])
+
+    def _start(self, runs: int) -> Tensor:
+        return torch.full((runs, self.tasks.entries), self.protocol.start, **self.where)
+
+    # test
+
+    def _evaluate(self, configuration, trained: Trained, seeds, candidates, searched, began, key) -> Record:
+        settings = {
+            name: torch.full((len(seeds),), configuration[name], dtype=torch.float64) for name in self._searched()
+        }
+        learner, _ = self._learner(settings, int(configuration["steps"]))
+        # the test tasks hang on the experiment's seed alone: they are the same for all methods and training seeds
+        batch = self.tasks.episodes(self.tier.test_tasks, [self.seed], "test", **self.where)
+        losses, errors = [], []
+        bar = self.progress.bar(f"{self.name}, test", self.tier.horizon) if self.progress else None
+
+        def observe(step: int, theta: Tensor) -> None:
+            losses.append(self._mean_loss(theta, batch.query))
+            if self.protocol.identifiable:
+                errors.append((theta - batch.theta).abs().mean(0))
+            if bar:
+                bar(step, "")
+
+        learner.adapt(trained.learned, batch.support, self.tier.horizon, observe)
+        loss = torch.stack(losses, dim=1).cpu().numpy()  # (S, steps + 1, tasks)
+        per_task = loss.mean(axis=0)
+        curve = per_task.mean(axis=1)
+        finite = np.isfinite(curve)
+        best = int(np.argmin(np.where(finite, curve, np.inf)))
+        last = int(np.flatnonzero(finite)[-1])
+        spread = per_task.std(axis=1, ddof=1) / math.sqrt(per_task.shape[1])
+        return Record(
+            experiment=self.protocol.id,
+            setting=self.name,
+            tier=self.tier_name,
+            configuration={
+                "tasks": asdict(self.tasks),
+                "method": asdict(self.method),
+                "chosen": configuration,
+                "search_space": dict(self.protocol.space),
+                "tier": asdict(self.tier),
+                "tasks_per_step": self.protocol.tasks_per_step,
+                "outer_optimizer": "adam, rates falling along half a cosine",
+                "criterion": "mean validation loss after K inner steps",
+            },
+            seeds=seeds,
+            initialisation=f"phi = {self.protocol.start} in every entry",
+            parameter_count=sum(value[0].numel() for value in trained.learned.values()),
+            learning_curve=_thinned(trained.query_loss, self.tasks.observations),
+            final={
+                "test_loss_best_step": Metric.over(per_task[best], "tasks"),
+                "test_loss_last_step": Metric.over(per_task[last], "tasks"),
+                "test_loss_last_step_by_seed": Metric.over(loss[:, last].mean(axis=1), "seeds"),
+            },
+            wall_time_s=time.perf_counter() - began,
+            environment=records.environment(self.device, torch.float64),
+            details={
+                "fingerprint": key,
+                "loss_is": "½ Σ_d ((x_d − μ_d)/ξ_d)² of one query observation, the mean over the task's; no constant",
+                "test": {
+                    "step": list(range(len(curve))),
+                    "loss": [_rounded(row) for row in loss.mean(axis=2)],
+                    "standard_error": _rounded(spread),
+                },
+                "best_step": best,
+                "last_finite_step": last,
+                "per_task": {"best": _rounded(per_task[best]), "last": _rounded(per_task[last])},
+                "error_per_dimension": [_rounded(e.mean(0)) for e in errors] if errors else None,
+                "overfitting_per_dimension": _overfitting(torch.stack(errors)) if errors else None,
+                "learned": _learned(trained, settings),
+                "diverged_at": trained.diverged_at,
+                "search": candidates,
+                "horizons": [{"steps": h["steps"], "best_per_task": h["best_per_task"]} for h in searched],
+            },
+        )
+
+    def _mean_loss(self, theta: Tensor, query: tuple[Tensor, ...]) -> Tensor:
+        """The mean loss of a query observation, for each run and task (R, T)."""
+        return self.tasks.losses(theta, query) / self.tasks.observations
+
+    def _fingerprint(self, stage: str) -> str:
+        """Says what run this is: everything that could change its numbers."""
+        here = records.environment(self.device, torch.float64)
+        parts = [
+            stage,
+            asdict(self.protocol),
+            asdict(self.tier),
+            asdict(self.method),
+            self.seed,
+            here["device"],
+            here["libraries"],
+        ]
+        parts += [here["threads"], here["code"]["source_sha256"]]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _merit(candidate: dict[str, Any]) -> tuple[bool, float]:
+    """Smaller is better: the finite ones by validation loss, then those that lasted longest."""
+    if candidate["diverged"]:
+        return True, -(candidate["diverged_at"] if candidate["diverged_at"] is not None else math.inf)
+    return False, candidate["validation_loss"]
+
+
+def _log_uniform(low: float, high: float, count: int, drawn: torch.Generator) -> Tensor:
+    uniform = torch.rand(count, generator=drawn, dtype=torch.float64)
+    return torch.exp(math.log(low) + (math.log(high) - math.log(low)) * uniform)
+
+
+def _rounded(values: Any) -> list[float | None]:
+    """Six significant digits, and None for what JSON has not."""
+    return [
+        float(f"{v:.6g}") if math.isfinite(v) else None
+        for v in (values.tolist() if hasattr(values, "tolist") else values)
+    ]
+
+
+def _thinned(losses: Tensor, observations: int) -> dict[str, list[Any]]:
+    """The training curve in at most 100 points: means over equal stretches of meta-iterations, by seed."""
+    width = max(1, len(losses) // 100)
+    blocks = [losses[i : i + width].mean(dim=0) / observations for i in range(0, len(losses), width)]
+    return {
+        "meta_iteration": [min(i + width, len(losses)) for i in range(0, len(losses), width)],
+        "query_loss": [_rounded(block) for block in blocks],
+    }
+
+
+def _overfitting(errors: Tensor) -> dict[str, list[Any]]:
+    """By how much each dimension's mean |θ̂ − θ| ends above its least, from errors (steps + 1, tasks, M).
+
+    The least one's step is found on every other task and the difference measured on the rest, so that choosing the step does
+    not bias it.
+    """
+    step = errors[:, ::2].mean(1).argmin(0)
+    rest = errors[:, 1::2]
+    excess = rest[-1] - rest[step, :, torch.arange(errors.shape[-1])].mT
+    return {
+        "best_step": errors.mean(1).argmin(0).tolist(),
+        "value": _rounded(excess.mean(0)),
+        "standard_error": _rounded(excess.std(0) / math.sqrt(len(excess))),
+    }
+
+
+def _learned(trained: Trained, settings: dict[str, Tensor]) -> dict[str, Any]:
+    found: dict[str, Any] = {"phi": trained.learned["phi"].tolist(), "sigma": None, "inner_lr": None}
+    if "log_variance" in trained.learned:
+        found["sigma"] = torch.exp(trained.learned["log_variance"] / 2).tolist()
+    if "log_rate" in trained.learned:
+        found["inner_lr"] = trained.learned["log_rate"].exp().tolist()
+    else:
+        found["inner_lr"] = settings["inner_rate"][:, None].tolist()
+    return found

@@ -1,0 +1,397 @@
+"""The meta-learners against a plain oracle: one run, one task, one autograd graph at a time."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from empirical.adaptation import descend
+from empirical.divergence import DivergenceError
+from empirical.linear_solve import conjugate_gradient, hessian_diagonal, hessian_product
+from empirical.meta_learners import MAML, Reptile, Shrinkage
+from empirical.modules import Modules, grouped, one_module, per_entry, per_tensor
+from empirical.objective import flatten, of_module, unflatten
+from empirical.optimizers import adam, sgd
+from empirical.tasks.hierarchical import HierarchicalTasks
+
+PAIRS = Modules(torch.tensor([0, 0, 1, 1]), ("first", "second"))
+TASKS = {
+    "linear": HierarchicalTasks("linear", (1.0,) * 4, (2.0, 2.0, 1.0, 1.0), (2.0, 1.0, 1.5, 1.0, 1.0), 3),
+    "spiral": HierarchicalTasks("spiral", (1.0, 2.0, -1.0, 0.5), (1.0,) * 4, (2.0,) * 4, 3),
+}
+RUNS, COUNT = 2, 3
+
+
+def episode(name):
+    return TASKS[name].episodes(COUNT, [3, 4], "training")
+
+
+def phi():
+    return torch.randn(RUNS, 4, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+
+
+def relative(a, b):
+    return float((a - b).norm() / b.norm())
+
+
+def single_loss(tasks, theta, x):
+    """The loss of one task, from the definition: theta (M,), x (N, D)."""
+    from empirical.tasks.hierarchical import MEANS
+
+    mean = MEANS[tasks.mean](theta)
+    return sum(((row - mean) / torch.tensor(tasks.xi, dtype=torch.float64)).square().sum() / 2 for row in x)
+
+
+def hessian(tasks, theta, x):
+    return torch.autograd.functional.hessian(lambda at: single_loss(tasks, at, x), theta)
+
+
+def oracle_maml(tasks, phi, log_rate, support, query, steps, modules, first_order):
+    """The meta-gradient of one run, task by task."""
+    phi, log_rate = phi.clone().requires_grad_(), log_rate.clone().requires_grad_()
+    total = 0
+    for t in range(COUNT):
+        theta = phi
+        for _ in range(steps):
+            (g,) = torch.autograd.grad(single_loss(tasks, theta, support[t]), theta, create_graph=True)
+            theta = theta - log_rate.exp()[modules.index] * (g.detach() if first_order else g)
+        total = total + single_loss(tasks, theta, query[t])
+    return torch.autograd.grad(total / COUNT, (phi, log_rate))
+
+
+@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("steps", [1, 2, 5])
+@pytest.mark.parametrize("modules", [one_module(4), PAIRS, per_entry(4)], ids=["one", "pairs", "entries"])
+def test_maml_gradients_are_the_oracles(name, steps, modules):
+    batch, tasks = episode(name), TASKS[name]
+    found = {}
+    for first_order in (False, True):
+        learner = MAML(tasks.losses, modules, steps, first_order)
+        learned = learner.init(phi(), torch.tensor([0.1, 0.2]))
+        gradients, loss = learner.gradients(learned, batch.support, batch.query)
+        for run in range(RUNS):
+            expected = oracle_maml(
+                tasks,
+                phi()[run],
+                learned["log_rate"][run],
+                batch.support[0][run],
+                batch.query[0][run],
+                steps,
+                modules,
+                first_order,
+            )
+            for name_, value in zip(("phi", "log_rate"), expected, strict=True):
+                assert relative(gradients[name_][run], value) < 1e-10
+        found[first_order] = gradients["phi"]
+        end = learner.adapt(learned, batch.support)
+        assert torch.allclose(loss, tasks.losses(end, batch.query).mean(1))
+    assert relative(found[True], found[False]) > 1e-3  # the second-order term is there
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_gradient_of_log_variance_is_its_formula(name):
+    batch, tasks = episode(name), TASKS[name]
+    learned = Shrinkage(tasks.losses, PAIRS, 1, 0.1).init(phi(), torch.tensor([[0.7, 1.0], [0.5, 1.2]]))
+    found = {
+        way: Shrinkage(tasks.losses, PAIRS, 400, 0.1, gradient=way, phi_by="pll").gradients(
+            learned, batch.support, batch.query
+        )[0]
+        for way in ("h_free", "diagonal", "cg", "unrolled")
+    }
+    theta = Shrinkage(tasks.losses, PAIRS, 400, 0.1).adapt(learned, batch.support)
+    expected = {way: {"phi": [], "log_variance": []} for way in ("h_free", "diagonal", "cg")}
+    for run in range(RUNS):
+        variance = learned["log_variance"][run].exp()[PAIRS.index]
+        sums = {way: torch.zeros(2, 4, dtype=torch.float64) for way in expected}
+        for t in range(COUNT):
+            end = theta[run, t].requires_grad_()
+            g = torch.autograd.grad(single_loss(tasks, end, batch.query[0][run, t]), end)[0]
+            H = hessian(tasks, end.detach(), batch.support[0][run, t])
+            gap = end.detach() - phi()[run]
+            solved = {
+                "h_free": variance * g,
+                "diagonal": g / (H.diagonal() + 1 / variance),
+                "cg": torch.linalg.solve(H + torch.diag(1 / variance), g),
+            }
+            for way, u in solved.items():
+                sums[way] += torch.stack([u / variance, u / variance * gap]) / COUNT
+        for way, (by_phi, by_variance) in sums.items():
+            expected[way]["phi"].append(by_phi)
+            expected[way]["log_variance"].append(torch.stack([by_variance[:2].sum(), by_variance[2:].sum()]))
+    for way, parts in expected.items():
+        for what, value in parts.items():
+            assert relative(found[way][what], torch.stack(value)) < 1e-10, (way, what)
+    # at the end of a descent that has converged, (28) is the exact gradient with phi held fixed
+    for what in ("phi", "log_variance"):
+        assert relative(found["unrolled"][what], found["cg"][what]) < 1e-6
+        assert relative(found["diagonal"][what], found["cg"][what]) > 1e-3 or name == "linear"
+        assert relative(found["h_free"][what], found["cg"][what]) > 1e-2
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5])
+def test_unrolled_gradient_is_a_finite_difference(steps):
+    batch, tasks = episode("spiral"), TASKS["spiral"]
+    learner = Shrinkage(tasks.losses, PAIRS, steps, 0.1, gradient="unrolled", phi_by="pll")
+    learned = learner.init(phi(), 1.5)
+    gradients, _ = learner.gradients(learned, batch.support, batch.query)
+    for name in learned:
+        for entry in range(learned[name].shape[1]):
+            ends = []
+            for change in (1e-5, -1e-5):
+                moved = learned | {name: learned[name].clone()}
+                moved[name][:, entry] += change
+                ends.append(tasks.losses(learner.adapt(moved, batch.support), batch.query).mean(1))
+            assert torch.allclose(gradients[name][:, entry], (ends[0] - ends[1]) / 2e-5, rtol=1e-5, atol=1e-7)
+
+
+def test_joint_map_gradients_are_autograds_of_the_joint_density():
+    batch, tasks = episode("linear"), TASKS["linear"]
+    learner = Shrinkage(tasks.losses, PAIRS, 30, 0.1, sigma_by="map")
+    learned = learner.init(phi(), 1.5)
+    theta = learner.adapt(learned, batch.support)
+    leaves = {name: value.clone().requires_grad_() for name, value in learned.items()}
+    variance = leaves["log_variance"].exp()[:, PAIRS.index]
+    gap = theta - leaves["phi"][:, None]
+    log_joint = -(gap.square() / variance[:, None] + variance.log()[:, None]).sum((1, 2)) / 2
+    expected = torch.autograd.grad(-log_joint.sum() / COUNT, list(leaves.values()))
+    found, _ = learner.gradients(learned, batch.support, batch.query)
+    for value, name in zip(expected, leaves, strict=True):
+        assert relative(found[name], value) < 1e-12
+
+
+def test_shrinkage_tends_to_reptile_as_sigma_grows():
+    batch, tasks = episode("spiral"), TASKS["spiral"]
+    reptile = Reptile(tasks.losses, 7, 0.1)
+    expected, _ = reptile.gradients(reptile.init(phi()), batch.support, batch.query)
+    errors = []
+    for sigma in (10.0, 100.0, 1000.0):
+        shrinkage = Shrinkage(tasks.losses, one_module(4), 7, 0.1)
+        found, _ = shrinkage.gradients(shrinkage.init(phi(), sigma), batch.support, batch.query)
+        errors.append(relative(sigma**2 * found["phi"], expected["phi"]))  # outer rate ε σ²
+    assert errors[2] < 1e-4 < errors[0] and errors == sorted(errors, reverse=True)
+
+
+def test_phi_by_predictive_likelihood_is_first_order_maml_as_sigma_grows():
+    batch, tasks = episode("spiral"), TASKS["spiral"]
+    maml = MAML(tasks.losses, one_module(4), 7, first_order=True)
+    expected, _ = maml.gradients(maml.init(phi(), 0.1), batch.support, batch.query)
+    shrinkage = Shrinkage(tasks.losses, one_module(4), 7, 0.1, phi_by="pll")
+    found, _ = shrinkage.gradients(shrinkage.init(phi(), 1e6), batch.support, batch.query)
+    assert relative(found["phi"], expected["phi"]) < 1e-8
+
+
+def test_a_run_is_the_same_beside_others():
+    batch, tasks = episode("spiral"), TASKS["spiral"]
+    for make in (
+        lambda n: (MAML(tasks.losses, PAIRS, 4), (torch.tensor([0.1, 0.2])[:n],)),
+        lambda n: (
+            Shrinkage(tasks.losses, PAIRS, 4, torch.tensor([0.1, 0.2])[:n], adam(), "cg"),
+            (torch.tensor([1.0, 2.0])[:n],),
+        ),
+        lambda n: (Reptile(tasks.losses, 4, torch.tensor([0.1, 0.2])[:n]), ()),
+    ):
+        gradients = []
+        for n in (1, 2):
+            learner, extra = make(n)
+            support, query = ((d[0][:n],) for d in (batch.support, batch.query))
+            gradients.append(learner.gradients(learner.init(phi()[:n], *extra), support, query)[0])
+        for name in gradients[0]:
+            assert torch.allclose(gradients[0][name][0], gradients[1][name][0], rtol=1e-12)
+
+
+# any module
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body, self.head = nn.Linear(3, 5), nn.Linear(5, 2)
+
+    def forward(self, x):
+        return self.head(torch.tanh(self.body(x)))
+
+
+def regression():
+    torch.manual_seed(0)
+    model = Net().double()
+    data = [(torch.randn(2, COUNT, 6, 3).double(), torch.randn(2, COUNT, 6, 2).double()) for _ in range(2)]
+    return model, of_module(model, lambda out, y: (out - y).square().sum() / 2), *data
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [{"body": ["body.*"], "head": ["head.*"]}, {"weights": ["*.weight"], "biases": ["*.bias"]}],
+    ids=["layers", "kinds"],
+)
+def test_any_module_with_any_groups_of_parameters(groups):
+    model, objective, support, query = regression()
+    modules = grouped(model, groups)
+    start = flatten(model).expand(2, -1).clone()
+    learner = Shrinkage(objective, modules, 3, 0.05, gradient="unrolled", phi_by="pll")
+    learned = learner.init(start, torch.tensor([[1.0, 0.5], [2.0, 0.3]], dtype=torch.float64))
+    found, _ = learner.gradients(learned, support, query)
+    for run in range(2):
+        log_variance = learned["log_variance"][run].clone().requires_grad_()
+        names = [n for n, _ in model.named_parameters()]
+        owner = {
+            n: next(i for i, (_, p) in enumerate(groups.items()) if any(q.strip("*.") in n for q in p)) for n in names
+        }
+        total = 0
+        for t in range(COUNT):
+            parameters = {n: p.detach().clone().requires_grad_() for n, p in model.named_parameters()}
+            first = dict(parameters)
+            for _ in range(3):
+                out = torch.func.functional_call(model, parameters, (support[0][run, t],))
+                loss = (out - support[1][run, t]).square().sum() / 2
+                for n, p in parameters.items():
+                    loss = loss + ((p - first[n]) ** 2).sum() / log_variance[owner[n]].exp() / 2
+                grads = torch.autograd.grad(loss, list(parameters.values()), create_graph=True)
+                parameters = {n: p - 0.05 * g for (n, p), g in zip(parameters.items(), grads, strict=True)}
+            out = torch.func.functional_call(model, parameters, (query[0][run, t],))
+            total = total + (out - query[1][run, t]).square().sum() / 2
+        (expected,) = torch.autograd.grad(total / COUNT, log_variance)
+        assert relative(found["log_variance"][run], expected) < 1e-10
+
+
+def test_flat_vectors_and_modules_of_a_model():
+    model, *_ = regression()
+    vector = flatten(model)
+    back = unflatten(model, vector)
+    assert all(torch.equal(back[name], p) for name, p in model.named_parameters())
+    assert per_tensor(model).names == ("body.weight", "body.bias", "head.weight", "head.bias")
+    assert per_tensor(model).sizes().tolist() == [15, 5, 10, 2]
+    x = torch.randn(2, len(vector))
+    assert torch.allclose(per_entry(len(vector)).total(x), x)
+    assert torch.allclose(one_module(len(vector)).total(x)[:, 0], x.sum(1))
+
+
+# the inner loop
+
+
+@pytest.mark.parametrize("optimizer", [sgd, adam])
+def test_the_inner_loop_is_torchs_optimiser(optimizer):
+    batch, tasks = episode("spiral"), TASKS["spiral"]
+    start = phi()[:, None].expand(-1, COUNT, -1)
+    found = descend(lambda x: tasks.losses(x, batch.support), start, rate=0.05, steps=6, optimizer=optimizer())
+    for run in range(RUNS):
+        for t in range(COUNT):
+            theta = phi()[run].clone().requires_grad_()
+            theirs = (torch.optim.SGD if optimizer is sgd else torch.optim.Adam)([theta], lr=0.05)
+            for _ in range(6):
+                theirs.zero_grad()
+                single_loss(tasks, theta, batch.support[0][run, t]).backward()
+                theirs.step()
+            assert torch.allclose(found[run, t], theta.detach(), rtol=1e-9, atol=1e-12)
+
+
+def test_adam_can_be_differentiated_at_a_zero_gradient():
+    start = torch.zeros(1, 1, 2, dtype=torch.float64).requires_grad_()
+    end = descend(lambda x: (x**2).sum(-1), start, rate=0.1, steps=2, optimizer=adam(), through="second-order")
+    (gradient,) = torch.autograd.grad(end.sum(), start)
+    assert torch.isfinite(gradient).all()
+
+
+def test_memory_of_the_inner_loop_does_not_hang_on_its_length():
+    batch, tasks = episode("spiral"), TASKS["spiral"]
+    end = Shrinkage(tasks.losses, PAIRS, 50, 0.1).adapt(
+        {"phi": phi().requires_grad_(), "log_variance": torch.zeros(2, 2, dtype=torch.float64, requires_grad=True)},
+        batch.support,
+    )
+    assert end.grad_fn is None  # no graph is left that could hold the steps
+
+
+# linear algebra
+
+
+def test_conjugate_gradient_solves_every_system_and_says_which_is_indefinite():
+    generator = torch.Generator().manual_seed(0)
+    root = torch.randn(2, 3, 6, 6, generator=generator, dtype=torch.float64)
+    A = root @ root.mT + 0.1 * torch.eye(6)
+    A[1, 2] -= 10 * torch.eye(6)
+    b = torch.randn(2, 3, 6, generator=generator, dtype=torch.float64)
+    b[0, 1] = 0
+    x, indefinite = conjugate_gradient(lambda v: (A @ v[..., None])[..., 0], b, iterations=60)
+    assert indefinite.tolist() == [[False, False, False], [False, False, True]]
+    exact = torch.linalg.solve(A, b[..., None])[..., 0]
+    sound = ~indefinite
+    assert torch.allclose(x[sound], exact[sound], rtol=1e-7, atol=1e-9) and torch.isfinite(x).all()
+
+
+def test_hessian_products_and_diagonals():
+    batch, tasks = episode("spiral"), TASKS["spiral"]
+    at = torch.randn(RUNS, COUNT, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    v = torch.randn(RUNS, COUNT, 4, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    product = hessian_product(lambda x: tasks.losses(x, batch.support), at)(v)
+    diagonal = hessian_diagonal(lambda x: tasks.losses(x, batch.support), at)
+    for run in range(RUNS):
+        for t in range(COUNT):
+            H = hessian(tasks, at[run, t], batch.support[0][run, t])
+            assert torch.allclose(product[run, t], H @ v[run, t]) and torch.allclose(diagonal[run, t], H.diagonal())
+
+
+# bad input
+
+
+def test_errors_say_what_was_given_and_what_to_do():
+    tasks = TASKS["linear"]
+    batch = episode("linear")
+    learner = Shrinkage(tasks.losses, PAIRS, 5, 0.1)
+    with pytest.raises(ValueError, match="positive finite numbers, since log sigma"):
+        learner.init(phi(), 0.0)
+    with pytest.raises(ValueError, match=r"sigma has shape \(2, 3\)"):
+        learner.init(phi(), torch.ones(2, 3))
+    with pytest.raises(ValueError, match="'h_free' or 'diagonal'"):
+        Shrinkage(tasks.losses, PAIRS, 5, 0.1, gradient="none")
+    for bad in (0.0, -1.0, math.inf):
+        with pytest.raises(ValueError, match="inner learning rate"):
+            Shrinkage(tasks.losses, PAIRS, 5, bad)
+        with pytest.raises(ValueError, match="inner learning rate"):
+            Reptile(tasks.losses, 5, bad)
+        with pytest.raises(ValueError, match="positive numbers"):
+            MAML(tasks.losses, PAIRS, 5).init(phi(), bad)
+    for make in (
+        lambda: MAML(tasks.losses, PAIRS, 0),
+        lambda: Reptile(tasks.losses, 0, 1.0),
+        lambda: Shrinkage(tasks.losses, PAIRS, 0, 1.0),
+    ):
+        with pytest.raises(ValueError, match="1 or more"):
+            make()
+    with pytest.raises(ValueError, match="one value for each module"):
+        PAIRS.spread(torch.ones(3))
+    with pytest.raises(ValueError, match="give as many"):
+        PAIRS.total(torch.ones(5))
+    with pytest.raises(ValueError, match="each at least once"):
+        Modules(torch.tensor([0, 0]), ("a", "b"))
+    model, *_ = regression()
+    with pytest.raises(ValueError, match="matches no parameter"):
+        grouped(model, {"a": ["tail*"]})
+    with pytest.raises(ValueError, match="in no module"):
+        grouped(model, {"a": ["body*"]})
+    with pytest.raises(ValueError, match="put it in one"):
+        grouped(model, {"a": ["*"], "b": ["head*"]})
+    with pytest.raises(ValueError, match="no parameters"):
+        of_module(nn.Identity(), lambda out: out.sum())
+    steep = Shrinkage(tasks.losses, PAIRS, 400, torch.tensor([0.1, 90.0]))
+    learned = steep.init(phi(), 1.0)
+    with pytest.raises(DivergenceError, match=r"from step \d+ on, in task 0 of run 1, with Shrinkage.*rate 90"):
+        steep.check(steep.adapt(learned, batch.support), learned, batch.support)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"sigma": (1.0, 0.0)}, "positive standard deviations"),
+        ({"xi": (1.0, -1.0, 1.0)}, "positive standard deviations"),
+        ({"sigma": (1.0,)}, "one sigma for each"),
+        ({"xi": (1.0, 1.0)}, "give one xi for each"),
+        ({"observations": 0}, "1 or more"),
+        ({"mean": "cubic"}, "'linear'"),
+        ({"mean": "spiral", "phi": (0.0,) * 3, "sigma": (1.0,) * 3}, "even number"),
+    ],
+)
+def test_task_distributions_refuse_what_is_none(change, message):
+    with pytest.raises(ValueError, match=message):
+        HierarchicalTasks(
+            **({"mean": "linear", "phi": (0.0, 0.0), "sigma": (1.0, 1.0), "xi": (1.0,) * 3, "observations": 2} | change)
+        )
