@@ -10,10 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from .measurement import Measurement
+
 if TYPE_CHECKING:  # kept light: a file of claims is read before sympy is needed
     import sympy
 
-__all__ = ["Claim", "Definition", "Finding", "Formula", "Freedom", "Paper", "Proposition", "Verdict"]
+__all__ = ["Claim", "Content", "Definition", "Finding", "Formula", "Freedom", "Paper", "Proposition", "Verdict"]
 
 Verdict = Literal[
     "proved",  # exactly as printed
@@ -126,6 +128,10 @@ class Definition:
     note: str = ""
 
 
+Content = Formula | Proposition | Measurement | Definition
+"""What a claim can hold."""
+
+
 @dataclass(frozen=True)
 class Claim:
     """One numbered statement of a paper.
@@ -144,7 +150,7 @@ class Claim:
     paper: str
     locator: str
     statement: str
-    build: Callable[[], Formula | Proposition | Definition]
+    build: Callable[[], Content]
     assumptions: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
 
@@ -164,7 +170,7 @@ class Paper:
 
     def claim(
         self, id: str, locator: str, statement: str, *, assumptions: Sequence[str] = (), uses: Sequence[str] = ()
-    ) -> Callable[[Callable[[], Formula | Proposition | Definition]], Claim]:
+    ) -> Callable[[Callable[[], Content]], Claim]:
         """Declare a claim; decorates the function that builds its content. `id` and `uses` go without the paper's key.
 
         Raises:
@@ -174,7 +180,7 @@ class Paper:
         def full(name: str) -> str:
             return name if "." in name else f"{self.key}.{name}"
 
-        def declare(build: Callable[[], Formula | Proposition | Definition]) -> Claim:
+        def declare(build: Callable[[], Content]) -> Claim:
             if any(known.id == full(id) for known in self.claims):
                 raise ValueError(f"two claims of {self.key} have the id {full(id)}; an id is unique and permanent")
             claim = Claim(full(id), self.key, locator, statement, build, tuple(assumptions), tuple(map(full, uses)))

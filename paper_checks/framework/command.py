@@ -24,7 +24,8 @@ class _Parser(argparse.ArgumentParser):
 def _parser(prog: str | None) -> argparse.ArgumentParser:
     parser = _Parser(
         prog=prog,
-        description="Judge every claim of the papers: derive it exactly, witness it numerically, and see its negative control fail.",
+        description="Judge every claim of the papers: derive it exactly and witness it numerically, or hold what was measured against "
+        "bounds declared before; and see its negative control fail.",
         epilog="Exit code 1: a verdict differs from the accepted one, a locator has no claim, a `uses` dangles, the two routes "
         "disagree, or a negative control passes. Exit code 2: bad arguments.",
     )

@@ -1,4 +1,7 @@
-"""How a verdict is computed: the exact judge first, then the numerical witness, then the negative control."""
+"""How a verdict is computed: the exact judge first, then the numerical witness, then the negative control.
+
+A measured statement has its declared bounds in place of the first two.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .claims import Claim, Definition, Finding, Formula, Proposition, Verdict
+from .measurement import Measurement, NotRun, Part
 from .relations import agree, agree_numerically, components, counterexample, sample_points
 
 __all__ = ["Judgement", "judge"]
@@ -19,10 +23,10 @@ class Judgement:
     Attributes:
         claim: the claim.
         verdict: computed.
-        printed: as printed, as text (sympy source where it is a formula).
-        derived: what the derivation gives.
+        printed: as printed, as text (sympy source where it is a formula; the declared bounds where it was measured).
+        derived: what the derivation gives, or what was measured.
         reason: why, in a sentence or two.
-        cross_check: what the numerical route found.
+        cross_check: what the numerical route found, or where the measured numbers come from.
         control: what became of the negative control.
         problems: reasons for which the run must fail; empty for a sound judgement.
     """
@@ -43,7 +47,12 @@ def judge(claim: Claim) -> Judgement:
         content = claim.build()
         if isinstance(content, Definition):
             return Judgement(claim, "definition", claim.statement, "", content.note or "nothing to prove")
-        judged = _judge_formula(claim, content) if isinstance(content, Formula) else _judge_proposition(claim, content)
+        if isinstance(content, Formula):
+            judged = _judge_formula(claim, content)
+        elif isinstance(content, Measurement):
+            judged = _judge_measurement(claim, content)
+        else:
+            judged = _judge_proposition(claim, content)
     except Exception as error:  # a claim is a user's code: report what it raised, and judge the others
         message = f"judging stopped with {type(error).__name__}: {error}"
         return Judgement(claim, "unknown", claim.statement, "", message, problems=(message,))
@@ -190,4 +199,30 @@ def _judge_proposition(claim: Claim, content: Proposition) -> Judgement:
         "; ".join(numerical_evidence),
         f"fails: {control.evidence}",
         tuple(problems),
+    )
+
+
+def _judge_measurement(claim: Claim, content: Measurement) -> Judgement:
+    printed = "; ".join(f"{name}: {bound}" for name, bound in content.bounds.items())
+    try:
+        parts = content.parts()
+    except NotRun as missing:
+        reason = _join(f"not run: {missing}", f"The command is `{content.command}`", content.note)
+        return Judgement(claim, "not-run", printed, "", reason, control="not run")
+    outside = [part for part in parts if not part.admitted]
+    inside = [part for part in parts if part.admitted]
+    changed = content.changed
+    controls = [Part(part.name, part.estimate, changed[part.name]) for part in parts if part.name in changed]
+    headline = (
+        f"{len(outside)} of {len(parts)} outside the declared bounds" if outside else "within the declared bounds"
+    )
+    return Judgement(
+        claim,
+        "not-reproduced" if outside else "reproduced",
+        printed,
+        "; ".join(f"{part.name}: {part.estimate}" for part in parts),
+        _join(headline, "; ".join(map(str, outside + inside)), content.note),
+        "; ".join(f"{part.name}: {part.estimate.evidence}" for part in parts if part.estimate.evidence),
+        "rejected: " + "; ".join(f"{part.name} {part.bound}" for part in controls if not part.admitted),
+        tuple(f"the negative control passes: {part}" for part in controls if part.admitted),
     )
