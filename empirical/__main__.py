@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.command == "list":
         for name, module in EXPERIMENTS.items():
-            print(f"{name:28}{', '.join(module.TIERS):14}{module.SUMMARY}")
+            print(f"{name:28}{', '.join(module.TIERS):20}{module.SUMMARY}")
         return 0
 
     if options.experiment not in EXPERIMENTS:

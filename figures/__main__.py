@@ -78,8 +78,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _draw(names: Sequence[str], out: Path, results: Path | None, parser: argparse.ArgumentParser) -> int:
     """Draw what can be drawn; a figure whose record is missing does not keep the others from being drawn."""
     # only now is it known that these are the right packages
+    from paper_checks.recorded import MissingRecord, UnreadableRecord
+
     from .rendering import save
-    from .results import MissingRecord, UnreadableRecord
 
     failed = False
     for name in names:

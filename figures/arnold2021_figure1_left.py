@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 
 from analysis import LinearNetwork, Maml, stationary_points
 from analysis.symbols import theta
+from paper_checks import recorded
 
-from . import results as recorded
 from .style import BLACK, RED
 
 NAME = "arnold2021-figure1-left"
@@ -52,7 +52,7 @@ class Data:
 
 
 def data(results: Path | None = None) -> Data:
-    """Read the record and compute the exact levels for its settings. Raises `figures.results.MissingRecord`."""
+    """Read the record and compute the exact levels for its settings. Raises `paper_checks.recorded.MissingRecord`."""
     records = recorded.read(RECORD, results)
     settings = records["shallow"].configuration
     alpha, tasks = str(settings["inner_lr"]), {name: str(value) for name, value in settings["tasks"].items()}

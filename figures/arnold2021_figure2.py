@@ -18,8 +18,8 @@ from matplotlib.colors import LightSource, LogNorm
 from matplotlib.figure import Figure
 
 from analysis import stationary_points
+from paper_checks import recorded
 
-from . import results as recorded
 from .deep_loss import FLOOR, deep_loss, square_grid
 from .style import BLUE, KINDS, PURPLE, RED
 
@@ -57,7 +57,7 @@ class Data:
 
 
 def data(results: Path | None = None) -> Data:
-    """Read the record, evaluate the exact loss, find the exact minima. Raises `figures.results.MissingRecord`."""
+    """Read the record, evaluate the exact loss, find the exact minima. Raises `paper_checks.recorded.MissingRecord`."""
     record = recorded.read(RECORD, results)["deep"]
     alpha = str(record.configuration["inner_lr"])
     a, b = square_grid(HALF_WIDTH, 161)

@@ -25,7 +25,7 @@ def compute(name: str, results: Path | None = None) -> object:
 
     Raises:
         KeyError: there is no figure of this name.
-        figures.results.MissingRecord: its record is not there.
+        paper_checks.recorded.MissingRecord: its record is not there.
     """
     module = load(name)
     return module.data() if module.RECORD is None else module.data(results)
@@ -45,7 +45,7 @@ def save(name: str, folder: Path, results: Path | None = None) -> list[Path]:
     """Write NAME.png and NAME.svg into an existing folder; each file is the old one or the new one, never half of it.
 
     Raises:
-        KeyError, figures.results.MissingRecord: as `compute`.
+        KeyError, paper_checks.recorded.MissingRecord: as `compute`.
         OSError: a file cannot be written.
     """
     module, data = load(name), compute(name, results)

@@ -10,7 +10,7 @@ import pytest
 import figures
 from figures import FIGURES
 from figures.__main__ import main
-from figures.results import MissingRecord, UnreadableRecord, find, read
+from paper_checks.recorded import MissingRecord, UnreadableRecord, find, read
 
 HOME = Path(figures.__file__).resolve().parent.parent
 
