@@ -4,8 +4,9 @@ An independent witness for exact formulas: nothing here uses one. Losses carry t
 constant unless a name or `half=False` says otherwise.
 """
 
-from .adaptation import adapt, chain, layer_rule, only_layers, only_tensors, precondition
+from .adaptation import adapt, chain, descend, layer_rule, only_layers, only_tensors, precondition
 from .divergence import DivergenceError
+from .meta_learners import MAML, Reptile, Shrinkage
 from .meta_loss import (
     effective_weight_after_step,
     finite_support_loss_quadrature,
@@ -18,34 +19,58 @@ from .meta_loss import (
     task_meta_gradients,
 )
 from .models import effective_weight, squared_error
+from .modules import Modules, grouped, one_module, per_entry, per_tensor
+from .objective import flatten, of_module, unflatten
+from .optimizers import adam, sgd
 from .regression_training import MetaTraining, meta_train
+from .tasks.hierarchical import HierarchicalTasks
 from .tasks.regression import Batch, RegressionTasks, population, sample, sample_theta, theta_nodes
+from .training import CheckpointError, Outer, Trained, train
 
 __all__ = [
     "Batch",
+    "CheckpointError",
     "DivergenceError",
+    "HierarchicalTasks",
+    "MAML",
     "MetaTraining",
+    "Modules",
+    "Outer",
     "RegressionTasks",
+    "Reptile",
+    "Shrinkage",
+    "Trained",
+    "adam",
     "adapt",
     "chain",
+    "descend",
     "effective_weight",
     "effective_weight_after_step",
     "finite_support_loss_quadrature",
+    "flatten",
+    "grouped",
     "layer_rule",
     "maml_gradient",
     "maml_hessian",
     "maml_loss_monte_carlo",
     "maml_loss_quadrature",
     "meta_train",
+    "of_module",
+    "one_module",
     "only_layers",
     "only_tensors",
+    "per_entry",
+    "per_tensor",
     "population",
     "precondition",
     "sample",
     "sample_theta",
+    "sgd",
     "shallow_gradient",
     "squared_error",
     "stochastic_gradient_moments",
     "task_meta_gradients",
     "theta_nodes",
+    "train",
+    "unflatten",
 ]

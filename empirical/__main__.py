@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -26,8 +27,8 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit code: 0, or 1 where a run diverged. Bad input exits with 2."""
-    parser = _Parser(prog="python -m empirical", description="Run the recorded experiments.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="list | run")
+    parser = _Parser(prog="python -m empirical", description="Run the recorded experiments, and measure the engine.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="list | run | bench")
     commands.add_parser("list", help="the experiments and their tiers")
     run = commands.add_parser("run", help="run one experiment and write its record")
     run.add_argument("experiment", help="an id from the list, for example arnold2021/figure1-left")
@@ -45,7 +46,13 @@ def main(arguments: list[str] | None = None) -> int:
     run.add_argument("--out", type=Path, default=Path("results"), help="folder for the record (default: results)")
     run.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="default: cpu")
     run.add_argument("--seed", type=int, default=0, help="the first seed, 0 or more (default: 0)")
+    bench = commands.add_parser(
+        "bench", help="measure the memory of Shrinkage's meta-gradient against the number of inner steps"
+    )
+    bench.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(arguments)
+    if options.command == "bench":
+        return _bench(options.json)
     if options.command == "list":
         for name, module in EXPERIMENTS.items():
             print(f"{name:28}{', '.join(module.TIERS):20}{module.SUMMARY}")
@@ -120,6 +127,25 @@ def main(arguments: list[str] | None = None) -> int:
     if any("test_error" in record.final for record in found):
         print("test_error is E(y - yhat)^2 after adaptation: no factor 1/2, noise variance included")
     print(f"wrote {path}")
+    return 0
+
+
+def _bench(as_json: bool) -> int:
+    from .benchmark import compare
+
+    found = compare()
+    if as_json:
+        print(json.dumps(found, indent=1))
+        return 0
+    print(
+        f"One meta-gradient of Shrinkage, {found['model']}, {found['tasks']} tasks; memory above what the process held before"
+    )
+    for way in ("h_free", "unrolled"):
+        for row in found[way]:
+            print(f"{way:10}K = {row['steps']:<6}{row['peak_mib']:8.1f} MiB{row['seconds']:9.2f} s")
+    for way, growth in found["growth"].items():
+        first, *_, last = (row["steps"] for row in found[way])
+        print(f"{way}: {growth:.2f} times the memory for {last // first} times the steps")
     return 0
 
 

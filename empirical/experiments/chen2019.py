@@ -1,12 +1,13 @@
 """chen2019's two synthetic benchmarks: what both share. `chen2019_linear` and `chen2019_spiral` say what differs.
 
-For each method: a random search over the settings that the paper does not publish, judged on validation tasks; then
-meta-training with the settings found, from several seeds; then adaptation to 1000 test tasks, step by step, far beyond
-the K steps of meta-training. The test tasks are the same for all methods and seeds, and no choice looks at them.
+For each method: a random search over the settings that the paper does not publish, each trained in full and judged on
+validation tasks; then meta-training with the settings found, from several seeds; then adaptation to 1000 test tasks,
+step by step. The test tasks are the same for all methods and seeds, and no choice looks at them.
 
 The paper leaves open and this file chooses: the outer optimizer (Adam, its rates falling along half a cosine), 16 tasks
 a meta-iteration, the number of meta-iterations, where phi starts, the ranges of the search, and its criterion, the mean
-validation loss after the K steps of meta-training. Shrinkage adapts until it has converged (Section 3): its K is 200.
+validation loss after the K steps of meta-training. MAML and Reptile are trained with at most half the steps that the
+test looks at, so that it can show what goes on beyond K. Shrinkage adapts until it has converged (Section 3): its K is 200.
 """
 
 from __future__ import annotations
@@ -33,18 +34,16 @@ from ..records import Metric, Record
 from ..tasks.hierarchical import HierarchicalTasks
 from ..training import Outer, Trained, train
 
-HORIZONS = (25, 50, 100, 200)
-"""K, the inner steps of meta-training that the search tries for MAML and Reptile."""
 CONVERGED = (200,)
+"""K, the inner steps of meta-training, of the methods that adapt until they have converged."""
 
 
 @dataclass(frozen=True)
 class Method:
-    """One of the paper's methods: its learner, whether every dimension is a module, the K to try, what is learned."""
+    """One of the paper's methods: its learner, whether every dimension is a module, what its gradients take along."""
 
     learner: str
     modular: bool = False
-    horizons: tuple[int, ...] = HORIZONS
     first_order: bool = False
     sigma_by: str = "pll"
 
@@ -55,9 +54,9 @@ METHODS = {
     "FO-MAML": Method("maml", first_order=True),
     "FO-M-MAML": Method("maml", modular=True, first_order=True),
     "Reptile": Method("reptile"),
-    "Shrinkage": Method("shrinkage", horizons=CONVERGED),
-    "M-Shrinkage": Method("shrinkage", modular=True, horizons=CONVERGED),
-    "M-Shrinkage joint MAP": Method("shrinkage", modular=True, horizons=CONVERGED, sigma_by="map"),
+    "Shrinkage": Method("shrinkage"),
+    "M-Shrinkage": Method("shrinkage", modular=True),
+    "M-Shrinkage joint MAP": Method("shrinkage", modular=True, sigma_by="map"),
 }
 
 
@@ -66,13 +65,12 @@ class Tier:
     """How much is run."""
 
     candidates: int  # random settings for each K
-    search_iterations: int
+    iterations: int  # of meta-training, in the search too
     validation_tasks: int
-    iterations: int
     seeds: int
     test_tasks: int
     horizon: int  # adaptation steps on test tasks
-    horizons: tuple[int, ...] | None = None  # in place of the method's own K
+    horizons: tuple[int, ...] | None = None  # in place of the K to try
 
 
 @dataclass(frozen=True)
@@ -82,6 +80,7 @@ class Protocol:
     Attributes:
         id: of the experiment.
         tasks: the distribution.
+        horizons: K, the inner steps of meta-training, that the search tries for MAML and Reptile.
         start: every entry of phi before meta-training.
         space: setting → (low, high), drawn log-uniformly: `inner_rate` (where MAML's learned rates start), `phi_rate` and
             `other_rate` (outer rates, of phi and of log σ² or the log inner rates), `sigma` (at the start).
@@ -90,6 +89,7 @@ class Protocol:
 
     id: str
     tasks: HierarchicalTasks
+    horizons: tuple[int, ...]
     start: float
     space: Mapping[str, tuple[float, float]]
     identifiable: bool
@@ -136,7 +136,7 @@ class _Run:
         self.protocol, self.tier_name, self.tier, self.name = protocol, tier_name, tier, name
         self.method, self.tasks = METHODS[name], protocol.tasks
         self.device, self.seed, self.progress, self.work = device, seed, progress, work
-        self.horizons = tier.horizons or self.method.horizons
+        self.horizons = tier.horizons or (CONVERGED if self.method.learner == "shrinkage" else protocol.horizons)
         self.where = {"device": device, "dtype": torch.float64}
 
     def record(self) -> Record:
@@ -174,7 +174,6 @@ class _Run:
         learner, trained = self._meta_train(
             settings,
             steps,
-            self.tier.search_iterations,
             [self.seed],
             f"{self.name}, search, K = {steps}",
             f"search-{steps}",
@@ -226,7 +225,6 @@ class _Run:
         _, trained = self._meta_train(
             settings,
             int(configuration["steps"]),
-            self.tier.iterations,
             seeds,
             f"{self.name}, meta-training",
             "train",
@@ -235,7 +233,7 @@ class _Run:
         return trained, seeds
 
     def _meta_train(
-        self, settings: dict[str, Tensor], steps: int, iterations: int, seeds: list[int], what: str, file: str, key: str
+        self, settings: dict[str, Tensor], steps: int, seeds: list[int], what: str, file: str, key: str
     ) -> tuple[MAML | Reptile | Shrinkage, Trained]:
         learner, learned = self._learner(settings, steps)
         rates = {name: settings["phi_rate" if name == "phi" else "other_rate"].to(self.device) for name in learned}
@@ -243,7 +241,7 @@ class _Run:
             learner,
             self.tasks,
             learned,
-            Outer(rates, iterations, self.protocol.tasks_per_step),
+            Outer(rates, self.tier.iterations, self.protocol.tasks_per_step),
             seeds=seeds,
             tolerate_divergence=True,  # it is a result here, and stands in the record
             checkpoint=None if self.work is None else self.work / f"{file}.safetensors",

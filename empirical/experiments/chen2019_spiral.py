@@ -19,13 +19,14 @@ ID = "chen2019/spiral"
 SUMMARY = "hierarchical normal tasks, spiral: generalisation loss against adaptation steps, eight methods"
 METHODS = tuple(chen2019.METHODS)
 TIERS = {
-    "smoke": Tier(2, 10, 20, 20, 2, 50, 60, horizons=(10,)),
-    "lite": Tier(4, 100, 100, 500, 2, 1000, 1000),
-    "full": Tier(12, 400, 500, 2000, 3, 1000, 1000),
+    "smoke": Tier(2, 15, 20, 2, 50, 60, horizons=(10,)),
+    "lite": Tier(4, 300, 250, 2, 1000, 1000),
+    "full": Tier(12, 1500, 500, 3, 1000, 1000),
 }
 PROTOCOL = Protocol(
     id=ID,
     tasks=HierarchicalTasks("spiral", phi=(2.0,) * 10, sigma=(4.0,) * 8 + (8.0,) * 2, xi=(10.0,) * 10, observations=4),
+    horizons=(25, 50, 100, 200),
     start=0.5,  # phi = 0 is a fixed point of the rotation
     space={"inner_rate": (0.03, 1.0), "phi_rate": (0.01, 0.1), "other_rate": (0.01, 0.1), "sigma": (1.0, 20.0)},
     identifiable=False,
