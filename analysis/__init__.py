@@ -9,25 +9,62 @@ from .dynamics import (
     step_size_factor,
     stochastic_meta_gradient,
 )
+from .hierarchical_normal import HierarchicalNormal, marginal_maximiser
+from .implicit_gradient import ModularMap, predictive_gradient, predictive_stationary_points, unroll, unrolled_gradient
+from .joint_map import StationaryVariance, ascent_limit, joint_map_stationary_points
 from .landscape import Landscape, StationaryPoint, stationary_points
 from .landscape_theorem import Theorem, critical_learning_rate, theorem
+from .linear_gaussian import (
+    LinearGaussian,
+    best_flow_time,
+    best_rates,
+    best_step,
+    best_variance,
+    chen2019_experiment1,
+    infer_observations,
+    joint_map_variance,
+    plateaus,
+    shrinkage_fixed_point,
+    shrinkage_gradient,
+)
 from .linear_network import LinearNetwork
 from .maml import Maml
 
 __all__ = [
     "CertificateError",
+    "HierarchicalNormal",
     "Landscape",
+    "LinearGaussian",
     "LinearNetwork",
     "Maml",
+    "ModularMap",
     "StationaryPoint",
+    "StationaryVariance",
     "Theorem",
     "adaptation_update",
+    "ascent_limit",
+    "best_flow_time",
+    "best_rates",
+    "best_step",
+    "best_variance",
+    "chen2019_experiment1",
     "critical_learning_rate",
     "effective_update",
+    "infer_observations",
+    "joint_map_stationary_points",
+    "joint_map_variance",
+    "marginal_maximiser",
     "meta_training_update",
     "one_step_preconditioner",
+    "plateaus",
+    "predictive_gradient",
+    "predictive_stationary_points",
+    "shrinkage_fixed_point",
+    "shrinkage_gradient",
     "stationary_points",
     "step_size_factor",
     "stochastic_meta_gradient",
     "theorem",
+    "unroll",
+    "unrolled_gradient",
 ]

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import NoReturn
 
+import numpy as np
+
 from .certificate import CertificateError
 from .landscape import Landscape, stationary_points
 from .landscape_theorem import PLURAL, critical_learning_rate, theorem
@@ -57,7 +59,9 @@ def _count(text: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m analysis", description=f"Exact theory of MAML on linear networks. {CONVENTION}")
+    parser = _Parser(
+        prog="python -m analysis", description="Exact theory of MAML on linear networks, and of shrinkage."
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     tasks = argparse.ArgumentParser(add_help=False)
@@ -93,11 +97,94 @@ def _parser() -> argparse.ArgumentParser:
     proof = commands.add_parser("theorem", help="the deep model's landscape for every learning rate, proved")
     proof.add_argument("--json", action="store_true", help="print JSON")
 
+    joint = commands.add_parser(
+        "joint-map",
+        help="what becomes of σ² when the joint density of the shrinkage toy is maximised over it too",
+        description="The toy of chen2019, Appendix B: x ~ N(θ_t, ρ²), θ_t ~ N(φ, σ²). All stationary points of ℓ_MAP in σ², exactly, "
+        "and the maximiser of the marginal likelihood beside them.",
+    )
+    joint.add_argument(
+        "--spread", type=_number, required=True, help="S, the mean square of the task means about their mean"
+    )
+    joint.add_argument("--n", type=_count, required=True, help="N, observations of each task")
+    joint.add_argument("--rho2", type=_number, default=1, help="ρ², variance of an observation (default 1)")
+    joint.add_argument("--start", type=_number, help="a σ² from which gradient ascent starts: also say where it ends")
+
+    curves = commands.add_parser(
+        "curves",
+        help="exact generalisation losses of MAML, Reptile and Shrinkage in chen2019's Experiment 1",
+        description="The best parameters of each method in chen2019's Experiment 1, from the exact expected loss, without sampling. "
+        "The loss is ½ Σ ((x − μ)/ξ)² of a new observation; 4.5 is that of the true parameters.",
+    )
+    curves.add_argument(
+        "--n", type=_count, default=4, help="N, observations of each task (default 4; the paper does not say)"
+    )
+    curves.add_argument("--steps", type=_count, default=100, help="adaptation steps of MAML (default 100)")
+
     bench = commands.add_parser("bench", help="time the derivation of the loss against plain sympy")
     bench.add_argument("--depth", type=_count, default=2)
     bench.add_argument("--steps", type=_count, default=3)
     bench.add_argument("--json", action="store_true", help="print JSON")
     return parser
+
+
+def _print_joint_map(args: argparse.Namespace) -> None:
+    from .hierarchical_normal import marginal_maximiser
+    from .joint_map import ascent_limit, joint_map_stationary_points
+
+    points = joint_map_stationary_points(args.spread, args.n, args.rho2)
+    print(f"ℓ_MAP in σ², S = {args.spread}, N = {args.n}, ρ² = {args.rho2}: {len(points) or 'no'} stationary points")
+    for point in points:
+        print(f"  σ² = {point.sigma2} ≈ {float(point.sigma2):.6g}: {point.kind}")
+    first = points[0] if points else None
+    where = "every start" if first is None else f"every start below {float(first.sigma2):.6g}"
+    print(f"Gradient ascent collapses to σ² = 0 from {where}.")
+    if args.start is not None:
+        end = ascent_limit(args.start, args.spread, args.n, args.rho2)
+        print(f"From σ² = {args.start} it goes to {end} ≈ {float(end):.6g}.")
+    best = marginal_maximiser(
+        args.spread, 2, args.n, args.rho2
+    )  # with φ maximised it does not hang on the number of tasks
+    print(f"The marginal likelihood is greatest at σ² = {best}.")
+
+
+def _print_curves(n: int, steps: int) -> None:
+    from .linear_gaussian import best_rates, chen2019_experiment1, plateaus
+
+    problem = chen2019_experiment1(n)
+    modules = [0] * 4 + [1] * 4
+
+    def numbers(values: object) -> str:
+        return ", ".join(f"{value:.4g}" for value in dict.fromkeys(round(float(v), 6) for v in np.atleast_1d(values)))
+
+    known = plateaus(problem)
+    rows = [("method", "what is best", "loss", "")]
+    rows.append(("no adaptation", "", problem.limit(variance=0), ""))
+    for name, labels in (("MAML", [0] * 8), ("M-MAML", modules)):
+        best = best_rates(problem, steps, labels)
+        rows.append(
+            (name, f"rate {numbers(best.values)}", best.loss, f"after {steps} steps; in the end {problem.limit():.4f}")
+        )
+    best = known["early_stopping"]
+    rows.append(
+        (
+            "Reptile, small steps",
+            f"rate × steps = {numbers(best.values)}",
+            best.loss,
+            f"there; in the end {problem.limit():.4f}",
+        )
+    )
+    for name, key, note in (
+        ("Shrinkage", "shrinkage", "converged"),
+        ("Shrinkage by (4)", "shrinkage_h_free", "converged; the zero of the approximate gradient"),
+        ("M-Shrinkage", "m_shrinkage", "converged; the Bayes risk"),
+        ("M-Shrinkage, joint MAP", "joint_map", "converged; σ = 0: does not adapt"),
+    ):
+        rows.append((name, f"σ = {numbers(np.sqrt(known[key].values))}", known[key].loss, note))
+    print(f"Experiment 1 of chen2019 with N = {n}: expected loss ½ Σ ((x − μ)/ξ)² of a new observation\n")
+    for name, parameters, value, note in rows:
+        shown = value if isinstance(value, str) else f"{value:.4f}"
+        print(f"{name:24}{parameters:34}{shown:9}{note}".rstrip())
 
 
 def _join_negative_values(argv: Sequence[str]) -> list[str]:
@@ -188,6 +275,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
+    if args.command == "joint-map":
+        _print_joint_map(args)
+        return 0
+    if args.command == "curves":
+        _print_curves(args.n, args.steps)
+        return 0
     if args.command == "bench":
         from .benchmark import compare
 

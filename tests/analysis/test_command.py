@@ -211,6 +211,11 @@ POINT = ("loss", "--at", "1,2", "--alpha", "1/4")
         (("landscape", "--alpha", "critical", "--depth", "1"), "the critical rate is known for depth 2 and mu = 0"),
         (("bench", "--depth", "0"), "depth is 0"),
         (("theorem", "--alpha", "1"), "unrecognized arguments"),
+        (("joint-map", "--spread", "-1", "--n", "4"), "the spread S is -1, and must be 0 or more"),
+        (("joint-map", "--spread", "1", "--n", "0"), "must be a whole number, 1 or more"),
+        (("joint-map", "--spread", "1", "--n", "2", "--rho2", "0"), "must be a positive number"),
+        (("curves", "--n", "0"), "n is 0"),
+        (("curves", "--steps", "0"), "steps is 0"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(command, argv, words):
@@ -238,3 +243,19 @@ def test_as_a_command():
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     done = run("-c", "import sys, analysis, analysis.__main__, analysis.benchmark; print('torch' in sys.modules)")
     assert done.stdout == "False\n"
+
+
+def test_joint_map_says_where_ascent_collapses(command):
+    code, out, _ = command("joint-map", "--spread", "5", "--n", "4", "--start", "1/100")
+    assert code == 0 and "σ² = 9/4 - sqrt(5) ≈ 0.013932: minimum" in out and "it goes to 0 ≈ 0" in out
+    assert "marginal likelihood is greatest at σ² = 19/4." in out  # S − ρ²/N
+    code, out, _ = command("joint-map", "--spread", "1/2", "--n", "4", "--rho2", "2")
+    assert code == 0 and "no stationary points" in out and "from every start." in out
+
+
+def test_curves_of_experiment_1(command):
+    code, out, _ = command("curves", "--n", "4", "--steps", "30")
+    lines = {line[:24].strip(): line for line in out.splitlines()}
+    assert code == 0 and "5.1273" in lines["M-Shrinkage"] and "σ = 8, 2" in lines["M-Shrinkage"]
+    assert "23.8200" in lines["no adaptation"]
+    assert "after 30 steps; in the end 5.5000" in lines["MAML"]
