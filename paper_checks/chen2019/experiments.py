@@ -179,7 +179,7 @@ def exp2_steps() -> Measurement:
     )
 
 
-@PAPER.claim("exp2-reptile", "4", "Experiment 2: Reptile overfits badly")
+@PAPER.claim("exp2-reptile-overfits", "4", "Experiment 2: Reptile overfits badly")
 def exp2_reptile() -> Measurement:
     return _overfit("spiral", ("Reptile",), 0.05)
 

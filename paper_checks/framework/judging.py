@@ -207,7 +207,8 @@ def _judge_measurement(claim: Claim, content: Measurement) -> Judgement:
     try:
         parts = content.parts()
     except NotRun as missing:
-        reason = _join(f"not run: {missing}", f"The command is `{content.command}`", content.note)
+        command = "" if content.command in str(missing) else f"The command is `{content.command}`"
+        reason = _join(f"not run: {missing}", command, content.note)
         return Judgement(claim, "not-run", printed, "", reason, control="not run")
     outside = [part for part in parts if not part.admitted]
     inside = [part for part in parts if part.admitted]

@@ -80,6 +80,8 @@ def agree(printed: Any, derived: Any, freedom: Freedom = Freedom()) -> Agreement
         raise ValueError(f"the printed formula has {len(left)} components and the derived one {len(right)}")
     if all(_equal(p, d) for p, d in zip(left, right, strict=True)):
         return Agreement(True)
+    if freedom == Freedom():
+        return Agreement(False)
     factor = _common_factor(left, right, freedom.constant_in) if freedom.factor else sympy.S.One
     if factor is None:
         return Agreement(False)
