@@ -1,7 +1,7 @@
-"""The figures: one module each, drawn from exact formulas (`analysis`) and recorded runs (`empirical`).
+"""The figures: one module each, drawn from exact formulas (`analysis`), recorded runs (`empirical`) and published curves.
 
 A figure's module has NAME, SUMMARY (one line), SOURCE (paper and figure, or "metaproof"), RECORD (the id of the record
-that it reads, or None), SIZE (inches) and three functions:
+that it reads, a tuple of them, or None), SIZE (inches) and three functions:
 
 - `data()`, or `data(results)` where RECORD is not None: the numbers, in one small dataclass; no drawing.
 - `panels(figure)`: the axes, or tuple of axes, that `draw` needs, on an empty matplotlib figure.
@@ -20,6 +20,11 @@ __all__ = ["FIGURES", "load"]
 FIGURES: dict[str, str] = {
     "arnold2021-figure1-left": "figures.arnold2021_figure1_left",
     "arnold2021-figure2": "figures.arnold2021_figure2",
+    "chen2019-figure3": "figures.chen2019_figure3",
+    "chen2019-figure4": "figures.chen2019_figure4",
+    "chen2019-figure5": "figures.chen2019_figure5",
+    "chen2019-figure6": "figures.chen2019_figure6",
+    "chen2019-figure7": "figures.chen2019_figure7",
     "landscape": "figures.landscape",
     "step-size-factor": "figures.step_size_factor",
     "why-depth": "figures.why_depth",

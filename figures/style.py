@@ -1,10 +1,13 @@
-"""What the figures share: a colour-blind-safe palette (Okabe and Ito), the look of each kind of point, text sizes."""
+"""What the figures share: a colour-blind-safe palette (Okabe and Ito), the look of each kind of point, text sizes.
+
+Each method of the hierarchical-normal experiments has one colour and one marker in every figure; the markers tell curves apart in grey.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["BLACK", "BLUE", "DPI", "KINDS", "PURPLE", "RC", "RED", "Kind"]
+__all__ = ["BLACK", "BLUE", "DPI", "KINDS", "METHODS", "PUBLISHED", "PURPLE", "RC", "RED", "Kind", "Method"]
 
 BLACK, BLUE, RED, PURPLE = "#000000", "#0072b2", "#d55e00", "#b0568f"
 
@@ -49,3 +52,27 @@ KINDS: dict[str, Kind] = {
     "maximum": Kind("^", RED, 46, "maxima"),
     "degenerate": Kind("D", "#cc79a7", 40, "degenerate"),
 }
+
+
+@dataclass(frozen=True)
+class Method:
+    """How one method's curves are drawn: a colour, and a marker, of a size in points, every so many steps."""
+
+    colour: str
+    marker: str
+    size: float = 5.5
+
+
+METHODS: dict[str, Method] = {
+    "MAML": Method(RED, "o"),
+    "M-MAML": Method(BLUE, "s"),
+    "FO-MAML": Method("#e69f00", "v"),
+    "FO-M-MAML": Method("#56b4e9", "D"),
+    "Reptile": Method(BLACK, "P", 6.5),
+    "Shrinkage": Method(PURPLE, "^"),
+    "M-Shrinkage": Method("#009e73", "X", 6.5),
+    "M-Shrinkage joint MAP": Method("#7a7a7a", "*", 9),
+}
+
+PUBLISHED: dict[str, object] = {"ls": (0, (4, 1.5)), "lw": 0.9}
+"""How a curve that was read off a paper is drawn, beside ours in the same colour."""
