@@ -29,8 +29,8 @@ def test_analysis_prints_what_is_shown(arguments, output):
     assert printed.getvalue() == output
 
 
-def test_both_analysis_commands_were_found():
-    assert len(SHOWN) == 2
+def test_every_analysis_command_was_found():
+    assert len(SHOWN) == 4
 
 
 def test_the_verdict_counts_are_the_accepted_ones():
@@ -51,3 +51,19 @@ def test_ones_own_paper_runs_as_shown(tmp_path):
     for arguments, code in ([], 1), (["--accept"], 0), ([], 0):  # nothing is accepted at first
         done = subprocess.run([sys.executable, "mine.py", *arguments], cwd=tmp_path, env={"PYTHONPATH": str(HOME)})
         assert done.returncode == code
+
+
+def test_the_shrinkage_example_runs_as_shown(tmp_path):
+    (snippet,) = re.findall(r"```python\n(import math\n.*?)```", README, re.DOTALL)
+    done = subprocess.run(
+        [sys.executable, "-c", snippet], cwd=tmp_path, env={"PYTHONPATH": str(HOME)}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "'head'" in done.stdout
+
+
+def test_the_memory_is_the_recorded_one():
+    record = json.loads((HOME / "results" / "empirical" / "memory.json").read_text())
+    for way, growth in record["growth"].items():
+        first, *_, last = (row["steps"] for row in record[way])
+        assert f"{growth:.2f} times the memory for {last // first} times the steps" in README

@@ -99,6 +99,17 @@ def test_covariance_of_losses_against_sampling():
             assert abs(products.mean() - exact[i, j]) < 5 * products.std() / sqrt(products.size)
 
 
+def test_covariance_of_losses_of_rotated_errors():
+    """θ, noise ~ N(0, I), n = 1: the second learner's error is the first one's turned by 90°, and noise of its own.
+
+    With endless validation data the covariance is Var ½‖θ‖² = 1.
+    """
+    problem = LinearGaussian([[1, 0], [0, 1]], 1, 0, 1, 1)
+    stays = problem.descent(0, 1)
+    turns = replace(stays, gain=np.array([[1.0, -1.0], [1.0, 1.0]]))
+    assert problem.loss_covariance([stays, turns], 10**9)[0, 1] == pytest.approx(1, rel=1e-6)
+
+
 def test_more_validation_observations_leave_the_spread_of_the_tasks():
     estimator = SMALL.descent(2, "1/20")
     one, two, many = (SMALL.loss_covariance([estimator], count)[0, 0] for count in (1, 2, 10**9))
@@ -396,9 +407,13 @@ def test_joint_map_of_the_experiment():
     theta = 1 + np.sqrt(np.array(EXPERIMENT.prior_variance, dtype=float)) * rng.standard_normal((4000, 8))
     moved = ((errors + theta - 1)[:, :4] ** 2).mean(1)
     assert abs(moved.mean() - found.values[0]) < 5 * moved.std() / sqrt(moved.size)
-    assert joint_map_variance(EXPERIMENT, ONE).values == pytest.approx(
-        [joint_map_variance(EXPERIMENT, ONE).values[0]] * 8
-    )
+
+
+def test_joint_map_of_a_shared_variance():
+    """Three entries alike that share σ² are one variable three times over."""
+    identity = [[int(i == j) for j in range(3)] for i in range(3)]
+    alone = joint_map_variance(LinearGaussian([[1]], 1, 0, 4, 3)).values[0]
+    assert joint_map_variance(LinearGaussian(identity, 1, 0, 4, 3), [0] * 3).values == pytest.approx([alone] * 3)
 
 
 # --- the number of observations ----------------------------------------------------------------------------------------
@@ -428,6 +443,7 @@ def test_plateaus_are_in_order():
     known = {name: optimum.loss for name, optimum in plateaus(EXPERIMENT).items()}
     order = ["m_shrinkage", "joint_map", "shrinkage", "shrinkage_h_free", "early_stopping", "maximum_likelihood"]
     assert sorted(known, key=known.get) == order
+    assert known["shrinkage_h_free"] == shrinkage_fixed_point(EXPERIMENT, ONE).loss
     assert known["m_shrinkage"] == pytest.approx(13565359 / 2645730, rel=1e-13) and known[
         "maximum_likelihood"
     ] == pytest.approx(5.5)
