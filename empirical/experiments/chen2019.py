@@ -125,6 +125,25 @@ def run(
     ]
 
 
+def horizons(protocol: Protocol, tier: Tier, name: str) -> tuple[int, ...]:
+    """K, the inner steps of meta-training, that the search tries for a method."""
+    return tier.horizons or (CONVERGED if METHODS[name].learner == "shrinkage" else protocol.horizons)
+
+
+def declaration(protocol: Protocol, tier: Tier, name: str) -> dict[str, Any]:
+    """What a method's record says of its protocol, as plain JSON data: all but what the search chose."""
+    declared = {
+        "tasks": asdict(protocol.tasks),
+        "method": asdict(METHODS[name]),
+        "search_space": dict(protocol.space),
+        "tier": asdict(tier),
+        "tasks_per_step": protocol.tasks_per_step,
+        "outer_optimizer": "adam, rates falling along half a cosine",
+        "criterion": "mean validation loss after K inner steps",
+    }
+    return json.loads(json.dumps(declared))
+
+
 def _slug(name: str) -> str:
     return name.lower().replace(" ", "-")
 
@@ -136,7 +155,7 @@ class _Run:
         self.protocol, self.tier_name, self.tier, self.name = protocol, tier_name, tier, name
         self.method, self.tasks = METHODS[name], protocol.tasks
         self.device, self.seed, self.progress, self.work = device, seed, progress, work
-        self.horizons = tier.horizons or (CONVERGED if self.method.learner == "shrinkage" else protocol.horizons)
+        self.horizons = horizons(protocol, tier, name)
         self.where = {"device": device, "dtype": torch.float64}
 
     def record(self) -> Record:
@@ -291,24 +310,16 @@ class _Run:
         loss = torch.stack(losses, dim=1).cpu().numpy()  # (S, steps + 1, tasks)
         per_task = loss.mean(axis=0)
         curve = per_task.mean(axis=1)
-        finite = np.isfinite(curve)
+        with np.errstate(over="ignore", invalid="ignore"):  # of a curve that blows up
+            spread = per_task.std(axis=1, ddof=1) / math.sqrt(per_task.shape[1])
+        finite = np.isfinite(curve) & np.isfinite(spread)
         best = int(np.argmin(np.where(finite, curve, np.inf)))
         last = int(np.flatnonzero(finite)[-1])
-        spread = per_task.std(axis=1, ddof=1) / math.sqrt(per_task.shape[1])
         return Record(
             experiment=self.protocol.id,
             setting=self.name,
             tier=self.tier_name,
-            configuration={
-                "tasks": asdict(self.tasks),
-                "method": asdict(self.method),
-                "chosen": configuration,
-                "search_space": dict(self.protocol.space),
-                "tier": asdict(self.tier),
-                "tasks_per_step": self.protocol.tasks_per_step,
-                "outer_optimizer": "adam, rates falling along half a cosine",
-                "criterion": "mean validation loss after K inner steps",
-            },
+            configuration=declaration(self.protocol, self.tier, self.name) | {"chosen": configuration},
             seeds=seeds,
             initialisation=f"phi = {self.protocol.start} in every entry",
             parameter_count=sum(value[0].numel() for value in trained.learned.values()),
@@ -382,7 +393,7 @@ def _rounded(values: Any) -> list[float | None]:
 
 def _thinned(losses: Tensor, observations: int) -> dict[str, list[Any]]:
     """The training curve in at most 100 points: means over equal stretches of meta-iterations, by seed."""
-    width = max(1, len(losses) // 100)
+    width = math.ceil(len(losses) / 100) or 1
     blocks = [losses[i : i + width].mean(dim=0) / observations for i in range(0, len(losses), width)]
     return {
         "meta_iteration": [min(i + width, len(losses)) for i in range(0, len(losses), width)],

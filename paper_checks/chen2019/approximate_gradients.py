@@ -136,13 +136,13 @@ def plugging() -> Proposition:
         right_statement="plug (28) into (25), and further into (24); (4) is what comes of it, by (29) and (30)",
         control={"target": "(3)"},
         witness=numerically,
-        note="A slip of reference",
+        note="A slip of reference, which hangs on one number, so the copy that was transcribed may be at fault",
     )
 
 
 @PAPER.claim(
     "unrolled",
-    "C",
+    "beyond",
     "explicit differentiation through K inner steps, φ held fixed as MAML holds it, tends to the block-diagonal gradient as K → ∞",
     assumptions=("gradient ascent on ℓ_MAP from θ_t = φ̂ with a rate below 2/(N_t + σ⁻²)", "the toy of Appendix B"),
     uses=("block-gradient",),

@@ -229,7 +229,8 @@ def eq4() -> Proposition:
         check,
         stated={"counts": (*equal, unequal), "at": sympy.S.Zero},
         weaker={"counts": equal, "at": sympy.S.Zero},
-        assumption="φ̂ does not move with σ, as with equal N_t and a flat prior",
+        assumption="φ̂ does not move with σ, as with equal N_t and a flat prior; (28) drops that movement, and the limit of (30) does not "
+        "bring it back",
         control={"counts": equal, "at": sympy.S.One},
         witness=numerically,
         note="With equal N_t and a flat prior (4) is the exact gradient times 1 + Nσ² at every σ, so it has its sign and its zero. With "

@@ -30,6 +30,7 @@ LOCATORS = (
     "Fig. 5",
     "Fig. 6",
     "Fig. 7",
+    "beyond",  # not in the paper: what it leaves open, answered here
 )
 
 PAPER = Paper("chen2019", "Modular Meta-Learning with Shrinkage", LOCATORS)

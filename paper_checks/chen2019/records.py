@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from math import hypot, sqrt
+from math import hypot, inf, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,45 +46,71 @@ def _records(experiment: str) -> dict[str, Record]:
 def read(experiment: str, method: str) -> Record:
     """A method's record of the full tier. Raises NotRun where there is none, or one of another protocol."""
     from empirical.experiments import EXPERIMENTS
+    from empirical.experiments.chen2019 import declaration, horizons
 
     found = _records(experiment).get(method)
     if found is None:
         raise NotRun(f"the record of chen2019/{experiment} has no {method}")
-    protocol = EXPERIMENTS[f"chen2019/{experiment}"].PROTOCOL
-    declared = {
-        name: list(value) if isinstance(value, tuple) else value for name, value in vars(protocol.tasks).items()
-    }
-    if found.tier != "full" or found.configuration["tasks"] != declared:
+    module = EXPERIMENTS[f"chen2019/{experiment}"]
+    tier = module.TIERS["full"]
+    declared = declaration(module.PROTOCOL, tier, method)
+    differing = [name for name, value in declared.items() if found.configuration.get(name) != value]
+    if {c["configuration"]["steps"] for c in found.details["search"]} != set(horizons(module.PROTOCOL, tier, method)):
+        differing.append("horizons")
+    if found.tier != "full" or differing:
+        what = " and ".join(differing) or "tier"
         raise NotRun(
-            f"the record of {method} in chen2019/{experiment} is stale: it is of another tier or task distribution"
+            f"the record of {method} in chen2019/{experiment} is stale: its {what} differ from what is declared now"
         )
     return found
 
 
-def _mean(values: np.ndarray, evidence: str) -> Estimate:
-    return Estimate(float(values.mean()), float(values.std(ddof=1) / sqrt(values.size)), evidence)
+def _estimate(per_task: np.ndarray, by_seed: np.ndarray, evidence: str) -> Estimate:
+    """A mean over test tasks and training seeds; its standard error has a part from either."""
+    tasks = per_task.std(ddof=1) / sqrt(per_task.size)
+    seeds = by_seed.std(ddof=1) / sqrt(by_seed.size) if by_seed.size > 1 else 0.0
+    return Estimate(float(per_task.mean()), hypot(tasks, seeds), evidence)
 
 
-def _per_task(experiment: str, method: str, when: str) -> np.ndarray:
-    return np.array(read(experiment, method).details["per_task"][when], dtype=float)
+def _losses(experiment: str, method: str, when: str) -> tuple[np.ndarray, np.ndarray, int]:
+    """The loss at the "best" or the "last" step: of each test task, over the seeds; of each seed, over the tasks; and the step."""
+    details = read(experiment, method).details
+    step = details["best_step" if when == "best" else "last_finite_step"]
+    by_seed = np.array(details["test"]["loss"], dtype=float)[:, step]
+    return np.array(details["per_task"][when], dtype=float), by_seed, step
+
+
+def _seeds_shown(by_seed: np.ndarray) -> str:
+    return ", by seed " + ", ".join(f"{value:.3f}" for value in by_seed)
 
 
 def least(experiment: str, method: str) -> Estimate:
-    """The test loss at the step at which its mean is least, over the test tasks."""
-    step = read(experiment, method).details["best_step"]
-    return _mean(_per_task(experiment, method, "best"), f"at step {step}")
+    """The test loss at the step at which its mean is least."""
+    per_task, by_seed, step = _losses(experiment, method, "best")
+    return _estimate(per_task, by_seed, f"at step {step}{_seeds_shown(by_seed)}")
 
 
 def end(experiment: str, method: str) -> Estimate:
-    """The test loss after the last adaptation step, over the test tasks."""
-    step = read(experiment, method).details["last_finite_step"]
-    return _mean(_per_task(experiment, method, "last"), f"at step {step}")
+    """The test loss after the last adaptation step."""
+    per_task, by_seed, step = _losses(experiment, method, "last")
+    return _estimate(per_task, by_seed, f"at step {step}{_seeds_shown(by_seed)}")
 
 
-def paired(experiment: str, first: tuple[str, str], second: tuple[str, str]) -> Estimate:
-    """The mean over the test tasks of one loss minus another, each (method, "best" or "last")."""
-    difference = _per_task(experiment, *first) - _per_task(experiment, *second)
-    return _mean(difference, f"{first[0]}, {first[1]} step, minus {second[0]}, {second[1]} step, on the same tasks")
+def paired(experiment: str, first: tuple[str, str], second: tuple[str, str], most: float = inf) -> Estimate:
+    """The mean over the test tasks of one loss minus another, each (method, "best" or "last"), on the same tasks.
+
+    A difference above `most` counts as `most`, so that a few tasks in which one method blows up do not hide the rest.
+    Raises NotRun where the two were not tested on the same tasks.
+    """
+    records = [read(experiment, method) for method, _ in (first, second)]
+    if len({(tuple(record.seeds), record.environment["device"]) for record in records}) > 1:
+        raise NotRun(
+            f"{first[0]} and {second[0]} were run with other seeds or on other devices, hence not on the same tasks"
+        )
+    (ours, our_seeds, _), (theirs, their_seeds, _) = (_losses(experiment, *one) for one in (first, second))
+    by_seed = np.minimum(our_seeds - their_seeds, most)
+    name = f"{first[0]}, {first[1]} step, minus {second[0]}, {second[1]} step{_seeds_shown(by_seed)}"
+    return _estimate(np.minimum(ours - theirs, most), by_seed, name)
 
 
 def level_at(experiment: str, method: str, step: int) -> Estimate:
@@ -106,10 +132,10 @@ def settling_step(experiment: str, method: str, share: float = 0.95) -> Estimate
     )
 
 
-def overfitting(method: str, pick: str) -> Estimate:
-    """By how much |θ̂_m − θ_m| ends above its least in Experiment 1: in the dimension where that is most, or where it is least."""
+def overfitting(method: str) -> Estimate:
+    """By how much |θ̂_m − θ_m| ends above its least in Experiment 1, in the dimension in which that is most."""
     found = read("linear", method).details["overfitting_per_dimension"]
-    m = int((np.argmax if pick == "most" else np.argmin)(found["value"]))
+    m = int(np.argmax(found["value"]))
     return Estimate(found["value"][m], found["standard_error"][m], f"dimension {m + 1}")
 
 
@@ -119,7 +145,7 @@ def dimension_errors(method: str) -> np.ndarray:
 
 
 def failing_share(experiment: str, method: str, more_than: int, at_most: int = 10**9) -> Estimate:
-    """The share of the search's settings with K in (more_than, at_most] that diverged or ended worse than no adaptation."""
+    """The share of the search's settings with K in (more_than, at_most] that diverged or ended worse than the untrained start."""
     tried = [
         c for c in read(experiment, method).details["search"] if more_than < c["configuration"]["steps"] <= at_most
     ]
@@ -143,4 +169,7 @@ def validation_difference(experiment: str, method: str, longer: int, shorter: in
     found = {h["steps"]: h["best_per_task"] for h in read(experiment, method).details["horizons"]}
     if found.get(longer) is None or found.get(shorter) is None:
         raise NotRun(f"no setting of {method} with K = {longer} or {shorter} stayed finite")
-    return _mean(np.array(found[longer]) - np.array(found[shorter]), f"K = {longer} minus K = {shorter}")
+    change = np.array(found[longer]) - np.array(found[shorter])
+    return Estimate(
+        float(change.mean()), float(change.std(ddof=1) / sqrt(change.size)), f"K = {longer} minus K = {shorter}"
+    )

@@ -36,7 +36,7 @@ def last_observation() -> Formula:
         control=total / 8,
         witness=lambda **at: _last_observation(at),
         conventions={"up to the factor √M": sympy.sqrt(8) * mean},
-        note="By the formula, whose last column has length 1",
+        note="The prose and the formula disagree; the formula, whose last column has length 1, is what the experiments here are run with",
     )
 
 

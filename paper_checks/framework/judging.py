@@ -213,7 +213,8 @@ def _judge_measurement(claim: Claim, content: Measurement) -> Judgement:
     outside = [part for part in parts if not part.admitted]
     inside = [part for part in parts if part.admitted]
     changed = content.changed
-    controls = [Part(part.name, part.estimate, changed[part.name]) for part in parts if part.name in changed]
+    # a bound that has rejected a number has shown that it can
+    controls = [] if outside else [Part(p.name, p.estimate, changed[p.name]) for p in parts if p.name in changed]
     headline = (
         f"{len(outside)} of {len(parts)} outside the declared bounds" if outside else "within the declared bounds"
     )
@@ -224,6 +225,8 @@ def _judge_measurement(claim: Claim, content: Measurement) -> Judgement:
         "; ".join(f"{part.name}: {part.estimate}" for part in parts),
         _join(headline, "; ".join(map(str, outside + inside)), content.note),
         "; ".join(f"{part.name}: {part.estimate.evidence}" for part in parts if part.estimate.evidence),
-        "rejected: " + "; ".join(f"{part.name} {part.bound}" for part in controls if not part.admitted),
+        "not needed: the bounds themselves reject"
+        if outside
+        else "rejected: " + "; ".join(f"{part.name} {part.bound}" for part in controls if not part.admitted),
         tuple(f"the negative control passes: {part}" for part in controls if part.admitted),
     )

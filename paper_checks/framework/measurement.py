@@ -155,8 +155,9 @@ class Measurement:
     Args:
         measure: the numbers by name; raises `NotRun` where there is no record of the protocol that the claim is about.
         bounds: by the same names; the statement is reproduced if all of them admit their number.
-        control: the same bounds, one or more of them slightly changed (the unchanged ones may be left out); each changed
-            one must reject the number that was measured. Best a stricter one, which a run that misses the bound misses too.
+        control: the same bounds, one or more of them changed (the unchanged ones may be left out): an ordering reversed, a
+            level moved to where another method's would be. Where the statement is reproduced, each changed one must reject the
+            number that was measured.
         command: what makes the record.
         note: what a reader should know beside the verdict.
 
