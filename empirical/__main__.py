@@ -15,6 +15,7 @@ import torch
 from . import records
 from .divergence import DivergenceError
 from .experiments import EXPERIMENTS
+from .experiments.chen2019 import slug
 from .progress import Progress
 from .training import CheckpointError
 
@@ -63,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"there is no experiment {options.experiment!r}; the nearest is {near!r}")
     experiment = EXPERIMENTS[options.experiment]
     if options.tier not in experiment.TIERS:
-        parser.error(f"{options.experiment} has no tier {options.tier!r}; it has {' and '.join(experiment.TIERS)}")
+        parser.error(f"{options.experiment} has no tier {options.tier!r}; it has {', '.join(experiment.TIERS)}")
     if options.device == "cuda" and not torch.cuda.is_available():
         parser.error("--device cuda was asked for, and torch finds no CUDA device here; leave it out to run on the CPU")
     if not 0 <= options.seed < 2**32:
@@ -89,9 +90,10 @@ def main(arguments: list[str] | None = None) -> int:
             )
     if methods:
         work = options.out / ".unfinished" / f"{options.experiment}.{options.tier}"
-        options_of_experiment = {"methods": options.method, "work": work}
+        chosen = list(dict.fromkeys(options.method or methods))
         if options.fresh:
-            shutil.rmtree(work, ignore_errors=True)
+            _clear(work, chosen)
+        options_of_experiment = {"methods": chosen, "work": work}
     try:
         with Progress() as progress:
             found = experiment.run(
@@ -104,13 +106,14 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"{error} (--fresh does it for the whole experiment)")
     except KeyboardInterrupt:
         print(
-            "python -m empirical: stopped" + ("; the same command goes on from here" if work else ""), file=sys.stderr
+            "python -m empirical: stopped" + ("; the same command, without --fresh, goes on from here" if work else ""),
+            file=sys.stderr,
         )
         return 130
     try:
         if methods:
             records.replace(path, found, methods)
-            shutil.rmtree(work, ignore_errors=True)
+            _clear(work, chosen)
         else:
             records.write(path, found)
     except records.RecordError as error:
@@ -128,6 +131,14 @@ def main(arguments: list[str] | None = None) -> int:
         print("test_error is E(y - yhat)^2 after adaptation: no factor 1/2, noise variance included")
     print(f"wrote {path}")
     return 0
+
+
+def _clear(work: Path, methods: list[str]) -> None:
+    """Delete what these methods have left in the folder of unfinished runs; other methods' runs stay."""
+    for name in methods:
+        shutil.rmtree(work / slug(name), ignore_errors=True)
+    if work.is_dir() and not any(work.iterdir()):
+        work.rmdir()
 
 
 def _bench(as_json: bool) -> int:

@@ -100,10 +100,15 @@ def check_finite(
             found.append((step, *bad[0].tolist()))
 
     again(observe)
+    if not found:  # on a GPU sums may come out otherwise the second time
+        raise DivergenceError(
+            f"The inner loop is not finite at its end, with {setting}: take a smaller inner learning rate."
+        )
     step, run, task = found[0]
     raise DivergenceError(
         f"The inner loop is not finite from step {step} on, in task {task} of run {run}, with {setting} and inner learning rate "
-        f"{rates[run]:.4g}: take a smaller inner learning rate, or one below 2 over the objective's largest curvature."
+        f"{rates[run]:.4g}: take a smaller inner learning rate, or one below 2 over the objective's largest curvature.",
+        run,
     )
 
 

@@ -41,29 +41,33 @@ def conjugate_gradient(
 ) -> tuple[Tensor, Tensor]:
     """Solve A x = b for many symmetric positive definite A at once, each by its own conjugate gradient iteration.
 
-    b is (..., P); a system stops when its residual is at most `tolerance` times its b, after `iterations` (2 P by default),
-    or where it meets a direction of curvature 0 or less: there A is not positive definite, and x is what was found until
-    then. Returns x and, for each system (...), whether it met such a direction.
+    b is (..., P); a system stops when its residual is at most `tolerance` times its b, after `iterations` (2 P by default), or
+    where it meets a direction whose curvature is not positive: there A is not positive definite, or not finite. Returns the
+    iterate with the least residual, and for each system (...) whether it met such a direction.
     """
     x, residual = torch.zeros_like(b), b.clone()
     direction, square = residual.clone(), residual.square().sum(-1)
+    best, least = x, square
     goal = tolerance**2 * square
-    indefinite = torch.zeros_like(square, dtype=torch.bool)
+    broken = ~torch.isfinite(square)
     active = square > goal
     for _ in range(2 * b.shape[-1] if iterations is None else iterations):
         if not active.any():
             break
         image = product(direction)
         curvature = (direction * image).sum(-1)
-        indefinite |= active & (curvature <= 0)
+        broken |= active & ~(curvature > 0)  # not a number is not positive either
         active &= curvature > 0
         zero = torch.zeros_like(square)
         size = torch.where(active, square / torch.where(active, curvature, 1.0), zero)
-        x = x + size[..., None] * direction
-        residual = residual - size[..., None] * image
+        # a direction that is not used may hold what is not finite
+        x = torch.where(active[..., None], x + size[..., None] * direction, x)
+        residual = torch.where(active[..., None], residual - size[..., None] * image, residual)
         following = residual.square().sum(-1)
+        better = following < least
+        best, least = torch.where(better[..., None], x, best), torch.where(better, following, least)
         growth = torch.where(active, following / torch.where(active, square, 1.0), zero)
         direction = torch.where(active[..., None], residual + growth[..., None] * direction, direction)
         square = torch.where(active, following, square)
         active = active & (square > goal)
-    return x, indefinite
+    return best, broken

@@ -66,6 +66,9 @@ class Outer:
             raise ValueError(
                 f"Got {self.iterations} meta-iterations of {self.tasks_per_step} tasks: expected 0 or more, and 1 or more."
             )
+        for name, rate in self.rates.items():
+            if not (torch.as_tensor(rate) >= 0).all():
+                raise ValueError(f"The outer rate of {name} is {rate}: expected 0 or more.")
         if self.optimizer not in OPTIMIZERS:
             raise ValueError(
                 f"The outer optimizer is {self.optimizer!r}: expected {' or '.join(map(repr, OPTIMIZERS))}."
@@ -113,7 +116,8 @@ def train(
         tolerate_divergence: a run that leaves the finite numbers stops there and the others go on, as a search needs; else it
             raises.
         checkpoint: a file to continue from, written now and then and at the end.
-        fingerprint: says what run this is; a checkpoint with another one is refused.
+        fingerprint: says what learner and tasks these are; a checkpoint with another one, or of other settings of the outer
+            loop, is refused.
         checkpoint_every: seconds between two of its versions.
         progress: shows where it is.
         description: its name there, and in errors.
@@ -140,6 +144,11 @@ def train(
     alive = torch.ones(runs, dtype=torch.bool, device=where["device"])
     losses = torch.full((outer.iterations, runs), math.nan, dtype=torch.float64)
     first, diverged_at = 0, [None] * runs
+    # what is known here of the run; what the caller alone knows (learner, tasks) is the fingerprint's to say
+    settings = [outer.iterations, outer.tasks_per_step, outer.optimizer, list(seeds)]
+    settings += [{name: rate.tolist() for name, rate in rates.items()}]
+    settings += [{name: [list(value.shape), str(value.dtype)] for name, value in learned.items()}]
+    fingerprint = json.dumps([fingerprint, *settings], sort_keys=True)
     if checkpoint is not None and checkpoint.exists():
         first, diverged_at = _restore(checkpoint, fingerprint, learned, states, alive, losses)
     saved = time.monotonic()
@@ -186,13 +195,15 @@ def _per_run(values: Tensor, like: Tensor) -> Tensor:
 def _explain(
     learner: Learner, learned: Learned, batch: Any, iteration: int, run: int, seeds: Sequence[int], what: str
 ) -> None:
-    place = f"{what}, meta-iteration {iteration}, seed {seeds[run % len(seeds)]}"
+    def place(run: int) -> str:
+        return f"{what}, meta-iteration {iteration}, seed {seeds[run % len(seeds)]}"
+
     try:
         learner.check(learner.adapt(learned, batch.support), learned, batch.support)
     except DivergenceError as error:
-        raise DivergenceError(f"{place}: {error}") from None
+        raise DivergenceError(f"{place(run if error.run is None else error.run)}: {error}", error.run) from None
     raise DivergenceError(
-        f"{place}: a meta-gradient of run {run} is not finite; take smaller outer learning rates or fewer inner steps."
+        f"{place(run)}: a meta-gradient of run {run} is not finite; take smaller outer learning rates or fewer inner steps."
     )
 
 

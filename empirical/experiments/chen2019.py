@@ -32,7 +32,7 @@ from ..progress import Progress
 from ..randomness import generator
 from ..records import Metric, Record
 from ..tasks.hierarchical import HierarchicalTasks
-from ..training import Outer, Trained, train
+from ..training import CheckpointError, Outer, Trained, train
 
 CONVERGED = (200,)
 """K, the inner steps of meta-training, of the methods that adapt until they have converged."""
@@ -119,7 +119,7 @@ def run(
         raise ValueError(f"There is no method {unknown[0]!r}; the methods are {', '.join(METHODS)}.")
     return [
         _Run(
-            protocol, tier_name, tier, name, device, seed, progress, None if work is None else work / _slug(name)
+            protocol, tier_name, tier, name, device, seed, progress, None if work is None else work / slug(name)
         ).record()
         for name in methods or METHODS
     ]
@@ -144,7 +144,8 @@ def declaration(protocol: Protocol, tier: Tier, name: str) -> dict[str, Any]:
     return json.loads(json.dumps(declared))
 
 
-def _slug(name: str) -> str:
+def slug(name: str) -> str:
+    """The name of a method's folder under `work`."""
     return name.lower().replace(" ", "-")
 
 
@@ -163,7 +164,10 @@ class _Run:
         done = None if self.work is None else self.work / "record.jsonl"
         key = self._fingerprint("record")
         if done is not None and done.exists():
-            (found,) = records.read(done)
+            try:
+                (found,) = records.read(done)
+            except (records.RecordError, ValueError) as error:
+                raise CheckpointError(f"{done} is damaged ({error}): delete it to run {self.name} anew.") from None
             if found.details.get("fingerprint") == key:
                 return found
         began = time.perf_counter()
@@ -183,8 +187,12 @@ class _Run:
         file = None if self.work is None else self.work / f"search-{steps}.json"
         key = self._fingerprint(f"search {steps}")
         if file is not None and file.exists():
-            found = json.loads(file.read_text())
-            if found["fingerprint"] == key:
+            try:
+                found = json.loads(file.read_text())
+                same = found["fingerprint"] == key
+            except (ValueError, TypeError, KeyError):
+                raise CheckpointError(f"{file} is damaged: delete it to search anew.") from None
+            if same:
                 return found
         drawn = generator(self.seed, "search", steps)
         settings = {

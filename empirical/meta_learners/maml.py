@@ -10,6 +10,7 @@ from torch import Tensor
 from ..adaptation import check_finite, descend
 from ..modules import Modules
 from ..objective import Data, Objective
+from .settings import checked_phi, checked_steps
 
 Learned = dict[str, Tensor]
 
@@ -28,18 +29,22 @@ class MAML:
     """
 
     def __init__(self, objective: Objective, modules: Modules, steps: int, first_order: bool = False):
-        if steps < 1:
-            raise ValueError(f"MAML was given {steps} inner steps: expected 1 or more.")
-        self.objective, self.modules, self.steps, self.first_order = objective, modules, steps, first_order
+        self.objective, self.modules, self.first_order = objective, modules, first_order
+        self.steps = checked_steps(steps, "MAML")
 
     def init(self, phi: Tensor, rate: Tensor | float) -> Learned:
         """Start at phi (R, P) with inner rates (R,), the same for each module. Raises ValueError unless they are positive."""
-        rate = torch.as_tensor(rate, dtype=phi.dtype, device=phi.device).expand(len(phi))
+        phi, rate = checked_phi(phi, self.modules), torch.as_tensor(rate, dtype=phi.dtype, device=phi.device)
+        if rate.ndim and rate.shape != (len(phi),):
+            raise ValueError(
+                f"There are {len(rate)} inner learning rates and {len(phi)} runs: give one for all, or one for each."
+            )
+        rate = rate.expand(len(phi))
         if not (torch.isfinite(rate) & (rate > 0)).all():
             raise ValueError(
                 f"The inner learning rates are {rate.tolist()}: expected positive numbers, since their logarithms are learned."
             )
-        return {"phi": phi.clone(), "log_rate": rate.log()[:, None].repeat(1, self.modules.count)}
+        return {"phi": phi, "log_rate": rate.log()[:, None].repeat(1, self.modules.count)}
 
     def gradients(self, learned: Learned, support: Data, query: Data) -> tuple[Learned, Tensor]:
         """The meta-gradient for phi and the log rates, averaged over tasks, and the query loss (R,)."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 
 from ..adaptation import check_finite, descend
 from ..objective import Data, Objective
 from ..optimizers import Optimizer, sgd
+from .settings import checked_phi, checked_rate, checked_steps, rate_for
 
 Learned = dict[str, Tensor]
 
@@ -29,16 +29,12 @@ class Reptile:
     def __init__(
         self, objective: Objective, steps: int, inner_rate: Tensor | float, optimizer: Optimizer | None = None
     ):
-        if steps < 1:
-            raise ValueError(f"Reptile was given {steps} inner steps: expected 1 or more.")
-        self.objective, self.steps, self.optimizer = objective, steps, optimizer or sgd()
-        self.inner_rate = torch.atleast_1d(torch.as_tensor(inner_rate, dtype=torch.float64))
-        if not (torch.isfinite(self.inner_rate) & (self.inner_rate > 0)).all():
-            raise ValueError(f"The inner learning rate is {inner_rate}: expected a positive number.")
+        self.objective, self.optimizer = objective, optimizer or sgd()
+        self.steps, self.inner_rate = checked_steps(steps, "Reptile"), checked_rate(inner_rate)
 
     def init(self, phi: Tensor) -> Learned:
         """Start at phi (R, P)."""
-        return {"phi": phi.clone()}
+        return {"phi": checked_phi(phi)}
 
     def gradients(self, learned: Learned, support: Data, query: Data) -> tuple[Learned, Tensor]:
         """The difference of phi and the mean adapted parameters, and the query loss (R,), which Reptile itself does not use."""
@@ -57,7 +53,7 @@ class Reptile:
         return descend(
             lambda theta: self.objective(theta, support),
             phi[:, None].expand(-1, support[0].shape[1], -1),
-            rate=self.inner_rate.to(phi)[:, None, None],
+            rate=rate_for(self.inner_rate, phi),
             steps=self.steps if steps is None else steps,
             optimizer=self.optimizer,
             observe=observe,

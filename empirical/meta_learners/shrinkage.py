@@ -18,6 +18,7 @@ from ..linear_solve import conjugate_gradient, hessian_diagonal, hessian_product
 from ..modules import Modules
 from ..objective import Data, Objective
 from ..optimizers import Optimizer, sgd
+from .settings import checked_phi, checked_rate, checked_steps, rate_for
 
 Learned = dict[str, Tensor]
 
@@ -46,6 +47,8 @@ class Shrinkage:
         phi_by: "map", phi ascends the joint density (2); "pll", the predictive likelihood, with the same share of the curvature
             as `gradient` (with "h_free" this is first-order MAML's gradient).
         sigma_by: "pll", the predictive likelihood (3); "map", the joint density, which Appendix B warns of.
+        cg_tolerance: where conjugate gradient stops, relative to its right-hand side.
+        cg_iterations: its most iterations; 2 P by default.
 
     Raises:
         ValueError: an unknown choice, no inner step, or a rate that is not positive.
@@ -61,6 +64,8 @@ class Shrinkage:
         gradient: Literal["h_free", "diagonal", "cg", "unrolled"] = "h_free",
         phi_by: Literal["map", "pll"] = "map",
         sigma_by: Literal["pll", "map"] = "pll",
+        cg_tolerance: float = 1e-10,
+        cg_iterations: int | None = None,
     ):
         for name, given, known in (
             ("gradient", gradient, tuple(GRADIENTS)),
@@ -69,33 +74,31 @@ class Shrinkage:
         ):
             if given not in known:
                 raise ValueError(f"{name} is {given!r}: expected {' or '.join(map(repr, known))}.")
-        if steps < 1:
-            raise ValueError(f"Shrinkage was given {steps} inner steps: expected 1 or more.")
-        self.objective, self.modules, self.steps, self.optimizer = objective, modules, steps, optimizer or sgd()
+        self.objective, self.modules, self.optimizer = objective, modules, optimizer or sgd()
+        self.steps, self.inner_rate = checked_steps(steps, "Shrinkage"), checked_rate(inner_rate)
         self.gradient, self.phi_by, self.sigma_by = gradient, phi_by, sigma_by
-        self.inner_rate = torch.atleast_1d(torch.as_tensor(inner_rate, dtype=torch.float64))
-        if not (torch.isfinite(self.inner_rate) & (self.inner_rate > 0)).all():
-            raise ValueError(f"The inner learning rate is {inner_rate}: expected a positive number.")
+        self.cg_tolerance, self.cg_iterations = cg_tolerance, cg_iterations
 
     def init(self, phi: Tensor, sigma: Tensor | float) -> Learned:
         """Start at phi (R, P), with a sigma that is one number, one for each run (R,), or for each run and module (R, G).
 
         Raises ValueError unless every sigma is positive and finite: at sigma = 0 its logarithm, which is learned, does not exist.
         """
+        phi = checked_phi(phi, self.modules)
         sigma = torch.as_tensor(sigma, dtype=phi.dtype, device=phi.device)
         if not (torch.isfinite(sigma) & (sigma > 0)).all():
             raise ValueError(
                 f"sigma is {sigma.tolist()} at the start: expected positive finite numbers, since log sigma^2 is learned; a module that "
                 "shall not adapt gets a small sigma."
             )
-        if sigma.ndim < 2:
+        if sigma.ndim == 0 or sigma.shape == (len(phi),):
             sigma = sigma.expand(len(phi))[:, None].expand(-1, self.modules.count)
         if sigma.shape != (len(phi), self.modules.count):
             raise ValueError(
                 f"sigma has shape {tuple(sigma.shape)}: expected one number, {len(phi)} (one for each run), or "
                 f"{(len(phi), self.modules.count)} (for each run and module)."
             )
-        return {"phi": phi.clone(), "log_variance": 2 * sigma.log()}
+        return {"phi": phi, "log_variance": 2 * sigma.log()}
 
     def map_loss(self, theta: Tensor, learned: Learned, support: Data) -> Tensor:
         """Minus ℓ_MAP of each task (R, T) as a function of theta (R, T, P), without the terms that theta does not change."""
@@ -142,7 +145,7 @@ class Shrinkage:
         return descend(
             lambda theta: self.map_loss(theta, learned, support),
             start,
-            rate=self.inner_rate.to(start)[:, None, None],
+            rate=rate_for(self.inner_rate, learned["phi"]),
             steps=steps,
             optimizer=self.optimizer,
             through=through,
@@ -160,23 +163,34 @@ class Shrinkage:
     def _implicit(self, learned: Learned, theta: Tensor, support: Data, query: Data) -> tuple[Tensor, Tensor, Tensor]:
         """Both gradients of the query loss at theta = argmax ℓ_MAP, phi held fixed in sigma's and the other way round.
 
-        Both are made of u = (H + Σ⁻¹)⁻¹ g, g the query loss's gradient in theta: the derivative of theta is (H + Σ⁻¹)⁻¹ Σ⁻¹ in
-        phi, and (H + Σ⁻¹)⁻¹ Σ⁻¹ (theta − phi) in log sigma^2 (chen2019, (28)).
+        Both are made of u = Σ⁻¹ (H + Σ⁻¹)⁻¹ g, g the query loss's gradient in theta: the derivative of theta is (H + Σ⁻¹)⁻¹ Σ⁻¹ in
+        phi, and (H + Σ⁻¹)⁻¹ Σ⁻¹ (theta − phi) in log sigma^2 (chen2019, (28)). Without H, u is g itself. Where H + Σ⁻¹ is not
+        positive definite theta is no strict maximum and the implicit derivative does not exist: such a task, or with "diagonal" such
+        an entry, is taken without H.
         """
         with torch.enable_grad():
             at = theta.detach().requires_grad_()
             losses = self.objective(at, query)
             (slope,) = torch.autograd.grad(losses.sum(), at)
         variance = self.modules.spread(learned["log_variance"].exp())[:, None]
-        support_loss = lambda x: self.objective(x, support)  # noqa: E731
-        if self.gradient == "h_free":
-            solved = variance * slope
-        elif self.gradient == "diagonal":
-            solved = slope / (hessian_diagonal(support_loss, theta) + 1 / variance)
-        else:
+
+        def support_loss(x: Tensor) -> Tensor:
+            return self.objective(x, support)
+
+        pull = slope
+        if self.gradient == "diagonal":
+            curvature = 1 + variance * hessian_diagonal(support_loss, theta)
+            pull = slope / torch.where(curvature > 0, curvature, 1.0)
+        elif self.gradient == "cg":
             curvature = hessian_product(support_loss, theta)
-            solved, _ = conjugate_gradient(lambda v: curvature(v) + v / variance, slope)
-        phi = (solved / variance).mean(dim=1)
+            # scaled by Σ from both sides, so that the identity is what is added
+            root = variance.sqrt()
+            solved, broken = conjugate_gradient(
+                lambda v: root * curvature(root * v) + v,
+                root * slope,
+                tolerance=self.cg_tolerance,
+                iterations=self.cg_iterations,
+            )
+            pull = torch.where(broken[..., None], slope, solved / root)
         gap = theta - learned["phi"][:, None]
-        log_variance = self.modules.total((solved / variance * gap).mean(dim=1))
-        return phi, log_variance, losses.detach().mean(dim=1)
+        return pull.mean(dim=1), self.modules.total((pull * gap).mean(dim=1)), losses.detach().mean(dim=1)

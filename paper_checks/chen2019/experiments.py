@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import pi, sqrt
 
-from ..framework import Above, Below, Bound, Estimate, Measurement
+from ..framework import Above, Below, Estimate, Measurement
 from . import records
 from .paper import PAPER
 

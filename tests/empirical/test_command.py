@@ -74,7 +74,7 @@ def test_bad_input_through_the_command_is_one_sentence():
         ([], "required"),
         (["run"], "required"),
         (["walk"], "invalid choice"),
-        (["run", "arnold2021/figure2", "--tier", "huge"], "smoke and full"),
+        (["run", "arnold2021/figure2", "--tier", "huge"], "it has smoke, full"),
         (["run", "arnold2021/figure2", "--device", "tpu"], "invalid choice"),
         (["run", "arnold2021/figure2", "--seed", "-1"], "the seed is -1"),
         (["run", "arnold2021/figure2", "--seed", "one"], "invalid int"),
@@ -104,3 +104,18 @@ def test_the_package_stands_alone():
     assert done.returncode == 0 and "analysis" not in done.stdout
     for file in (ROOT / "empirical").rglob("*.py"):
         assert "sympy" not in file.read_text(encoding="utf-8")
+
+
+def test_a_stopped_run_says_how_to_go_on(tmp_path, capsys, monkeypatch):
+    def stopped(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(EXPERIMENTS["chen2019/linear"], "run", stopped)
+    assert main(["run", "chen2019/linear", "--out", str(tmp_path)]) == 130
+    assert "without --fresh, goes on from here" in capsys.readouterr().err
+    monkeypatch.setattr(EXPERIMENTS["arnold2021/figure2"], "run", stopped)
+    assert main(["run", "arnold2021/figure2", "--out", str(tmp_path)]) == 130
+    assert capsys.readouterr().err == "python -m empirical: stopped\n"
+    with pytest.raises(SystemExit):
+        main(["run", "arnold2021/figure2", "--out", str(tmp_path), "--method", "MAML"])
+    assert "has no methods to choose from" in capsys.readouterr().err

@@ -330,6 +330,33 @@ def test_hessian_products_and_diagonals():
             assert torch.allclose(product[run, t], H @ v[run, t]) and torch.allclose(diagonal[run, t], H.diagonal())
 
 
+def test_conjugate_gradient_returns_its_best_iterate_and_says_what_is_not_finite():
+    A = torch.diag(torch.logspace(-8, 8, 12, dtype=torch.float32))
+    b = torch.ones(3, 12)
+    b[1, 0] = torch.nan
+    x, broken = conjugate_gradient(lambda v: v @ A, b)
+    assert broken.tolist() == [False, True, False]
+    assert float((x[0] @ A - b[0]).norm() / b[0].norm()) <= 1
+    _, broken = conjugate_gradient(lambda v: v * torch.nan, torch.ones(1, 2))
+    assert broken.tolist() == [True]
+
+
+def test_a_task_without_a_strict_maximum_is_taken_without_its_curvature():
+    def bent(theta, data):  # curvature −3 in the first entry, 1 in the second
+        return (theta * torch.tensor([-3.0, 1.0]) * theta).sum(-1) / 2 + data[0][..., 0]
+
+    data = (torch.zeros(1, 2, 1, dtype=torch.float64),)
+    found = {}
+    for way in ("h_free", "diagonal", "cg"):
+        learner = Shrinkage(bent, per_entry(2), 1, 0.1, gradient=way, phi_by="pll")
+        learned = learner.init(torch.tensor([[1.0, 2.0]], dtype=torch.float64), 1.0)
+        found[way] = learner.gradients(learned, data, data)[0]
+    for name in found["h_free"]:
+        assert torch.equal(found["cg"][name], found["h_free"][name])
+        assert found["diagonal"][name][0, 0] == found["h_free"][name][0, 0]
+        assert found["diagonal"][name][0, 1] == found["h_free"][name][0, 1] / 2
+
+
 # bad input
 
 
@@ -372,6 +399,29 @@ def test_errors_say_what_was_given_and_what_to_do():
         grouped(model, {"a": ["*"], "b": ["head*"]})
     with pytest.raises(ValueError, match="no parameters"):
         of_module(nn.Identity(), lambda out: out.sum())
+    for bad in (5.0, "5", True):
+        with pytest.raises(ValueError, match="whole number"):
+            MAML(tasks.losses, PAIRS, bad)
+    for rates in (torch.ones(3), torch.ones(2, 2)):
+        with pytest.raises(ValueError, match="inner learning rate"):
+            made = Reptile(tasks.losses, 1, rates)
+            made.adapt(made.init(phi()), batch.support)
+    with pytest.raises(ValueError, match="3 inner learning rates and 2 runs"):
+        MAML(tasks.losses, PAIRS, 5).init(phi(), torch.ones(3))
+    with pytest.raises(ValueError, match=r"flatten\(model\)\[None\]"):
+        learner.init(phi()[0], 1.0)
+    with pytest.raises(ValueError, match="phi has 3 entries, and the modules partition 4"):
+        learner.init(phi()[:, :3], 1.0)
+    with pytest.raises(ValueError, match=r"sigma has shape \(3,\)"):
+        learner.init(phi(), [1.0, 2.0, 3.0])
+    _, objective, support, _ = regression()
+    vector = flatten(model).expand(2, COUNT, -1)
+    with pytest.raises(ValueError, match="there are 2 runs of 3 tasks"):
+        objective(vector, tuple(d[:, :2] for d in support))
+    with pytest.raises(ValueError, match="return one number, the total"):
+        of_module(model, lambda out, y: (out - y).square().sum(-1))(vector, support)
+    with pytest.raises(ValueError, match="give one for each parameter entry"):
+        unflatten(model, flatten(model)[:-1])
     steep = Shrinkage(tasks.losses, PAIRS, 400, torch.tensor([0.1, 90.0]))
     learned = steep.init(phi(), 1.0)
     with pytest.raises(DivergenceError, match=r"from step \d+ on, in task 0 of run 1, with Shrinkage.*rate 90"):

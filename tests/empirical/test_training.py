@@ -71,6 +71,10 @@ def test_a_resumed_run_is_bit_identical(tmp_path):
     assert torch.equal(whole.query_loss, resumed.query_loss)
     with pytest.raises(CheckpointError, match="other settings or code: delete it"):
         train(learner(), TASKS, start(), OUTER, seeds=[0, 1], checkpoint=file, fingerprint="b")
+    other = Outer({"phi": 0.06, "log_variance": 0.05}, 40, 4)
+    for changed in ((OUTER, [0, 2]), (other, [0, 1])):
+        with pytest.raises(CheckpointError, match="other settings"):
+            train(learner(), TASKS, start(), changed[0], seeds=changed[1], checkpoint=file, fingerprint="a")
     file.write_text("no checkpoint")
     with pytest.raises(CheckpointError, match="is no checkpoint"):
         train(learner(), TASKS, start(), OUTER, seeds=[0, 1], **keep)
@@ -89,6 +93,12 @@ def test_a_diverging_run_stops_and_the_others_go_on():
     assert torch.equal(trained.learned["phi"][1], start()["phi"][1])
     assert torch.isnan(trained.query_loss[:, 1]).all() and torch.isfinite(trained.query_loss[:, 0]).all()
     assert not torch.equal(trained.learned["phi"][0], alone.learned["phi"][0])  # K differs: the same start, another run
+
+
+def test_the_seed_named_is_that_of_the_run_that_diverged():
+    steep = Shrinkage(TASKS.losses, one_module(3), 400, torch.tensor([0.1, 50.0]))
+    with pytest.raises(DivergenceError, match=r"seed 22: The inner loop .* of run 1"):
+        train(steep, TASKS, start(), OUTER, seeds=[11, 22])
 
 
 def test_a_meta_gradient_that_is_not_finite_is_named():
@@ -111,6 +121,8 @@ def test_what_has_no_outer_rate_stays_and_what_is_unknown_is_refused():
         train(learner(), TASKS, start(), OUTER, seeds=[0, 1, 2])
     with pytest.raises(ValueError, match="1 or more"):
         Outer({}, 5, 0)
+    with pytest.raises(ValueError, match="outer rate of phi is -1"):
+        Outer({"phi": -1.0}, 5, 1)
     with pytest.raises(ValueError, match="'sgd' or 'adam'"):
         Outer({}, 5, 1, "rmsprop")
 
@@ -219,9 +231,37 @@ def test_one_method_replaces_its_own_line_and_keeps_the_others(tmp_path):
     assert ask("--method", "Reptile", "--seed", "1").returncode == 0
     file = tmp_path / "chen2019" / "linear.smoke.jsonl"
     assert [(record.setting, record.seeds[0]) for record in records.read(file)] == [("Reptile", 1), ("Shrinkage", 0)]
+    left = tmp_path / ".unfinished" / "chen2019" / "linear.smoke"
+    for name in ("m-shrinkage", "reptile"):  # as killed runs leave them, the second one damaged
+        (left / name).mkdir(parents=True)
+        (left / name / "search-10.json").write_text("{")
+    damaged = ask("--method", "Reptile")
+    assert damaged.returncode == 2 and "search-10.json is damaged: delete it" in damaged.stderr
+    assert ask("--method", "Reptile", "--fresh").returncode == 0
+    assert (left / "m-shrinkage" / "search-10.json").exists() and not (left / "reptile").exists()
     wrong = ask("--method", "Shrinkge")
     assert wrong.returncode == 2 and "the nearest is 'Shrinkage'" in wrong.stderr and "Traceback" not in wrong.stderr
     file.write_text("something else\n")
     refused = ask("--method", "Reptile")
     assert refused.returncode == 2 and "is not JSON" in refused.stderr and "Move that file away" in refused.stderr
     assert file.read_text() == "something else\n"
+
+
+def test_a_curve_that_blows_up_is_recorded_as_far_as_it_goes(tmp_path):
+    """sigma is so small that the inner loop of the test blows up by itself."""
+    from empirical.experiments import chen2019
+    from empirical.training import Trained
+
+    module = EXPERIMENTS["chen2019/linear"]
+    tier = chen2019.Tier(1, 1, 5, 1, 5, 200, horizons=(200,))
+    run = chen2019._Run(module.PROTOCOL, "full", tier, "M-Shrinkage joint MAP", "cpu", 0, None, None)
+    configuration = {"steps": 200, "inner_rate": 0.3, "phi_rate": 0.1, "other_rate": 0.1, "sigma": 1.0}
+    learned = {
+        "phi": torch.zeros(1, 8).double(),
+        "log_variance": torch.full((1, 8), 2 * torch.log(torch.tensor(0.05))).double(),
+    }
+    trained = Trained(learned, [None], torch.ones(1, 1))
+    record = run._evaluate(configuration, trained, [0], [], [], 0.0, "")
+    records.write(tmp_path / "record.jsonl", [record])
+    assert 0 < record.details["last_finite_step"] < 200
+    assert record.details["test"]["loss"][0][-1] is None

@@ -133,6 +133,13 @@ def test_a_control_that_passes_fails_the_run():
     assert "the negative control passes: gap" in problem and "loss" not in problem
 
 
+def test_a_statement_that_fails_has_shown_that_its_check_can():
+    reversed_gap = {"gap": Estimate(-0.5, 0.125)}
+    judgement = judged(Measurement(lambda: reversed_gap, {"gap": Above(0)}, {"gap": Below(0)}, "run it"))
+    assert judgement.verdict == "not-reproduced" and not judgement.problems
+    assert judgement.control == "not needed: the bounds themselves reject"
+
+
 def test_a_bound_that_the_control_leaves_as_it_is_need_not_be_rejected():
     assert judged(replace(GOOD, control={**GOOD.bounds, "loss": Near(6.0)})).problems == ()
     assert judged(replace(GOOD, control={"gap": Above(1)})).problems == ()
