@@ -141,7 +141,8 @@ def _print_joint_map(args: argparse.Namespace) -> None:
     print(f"Gradient ascent collapses to σ² = 0 from {where}.")
     if args.start is not None:
         end = ascent_limit(args.start, args.spread, args.n, args.rho2)
-        print(f"From σ² = {args.start} it goes to {end} ≈ {float(end):.6g}.")
+        about = "" if end.is_Rational else f" ≈ {float(end):.6g}"
+        print(f"From σ² = {args.start} it goes to {end}{about}.")
     best = marginal_maximiser(
         args.spread, 2, args.n, args.rho2
     )  # with φ maximised it does not hang on the number of tasks
