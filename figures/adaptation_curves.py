@@ -181,7 +181,17 @@ def draw_curves(axes: Axes, experiment: str, curves: Sequence[Curve], bands: Seq
     height = 0.98
     for colour, note in notes:
         axes.text(
-            0.99, height, note, color=colour, size=8.5, ha="right", va="top", transform=axes.transAxes, gid="note"
+            0.99,
+            height,
+            note,
+            color=colour,
+            size=8.5,
+            ha="right",
+            va="top",
+            transform=axes.transAxes,
+            zorder=4,  # legible where a curve that swings passes behind it
+            bbox={"facecolor": "white", "alpha": 0.9, "lw": 0, "pad": 1.5},
+            gid="note",
         )
         height -= 0.055 * (note.count("\n") + 1) + 0.03
 
