@@ -7,7 +7,8 @@ step by step. The test tasks are the same for all methods and seeds, and no choi
 The paper leaves open and this file chooses: the outer optimizer (Adam, its rates falling along half a cosine), 16 tasks
 a meta-iteration, the number of meta-iterations, where phi starts, the ranges of the search, and its criterion, the mean
 validation loss after the K steps of meta-training. MAML and Reptile are trained with at most half the steps that the
-test looks at, so that it can show what goes on beyond K. Shrinkage adapts until it has converged (Section 3): its K is 200.
+test looks at, so that it can show what goes on beyond K. Shrinkage is to adapt until it has converged (Section 3): its K is the number
+of steps of the test. With the variances by joint MAP K is 200: they collapse, and leave nothing to adapt.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ from ..records import Metric, Record
 from ..tasks.hierarchical import HierarchicalTasks
 from ..training import CheckpointError, Outer, Trained, train
 
-CONVERGED = (200,)
-"""K, the inner steps of meta-training, of the methods that adapt until they have converged."""
+JOINT_MAP_STEPS = 200
+"""K, the inner steps of meta-training, where the variances are learned by joint MAP."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ class Protocol:
         id: of the experiment.
         tasks: the distribution.
         horizons: K, the inner steps of meta-training, that the search tries for MAML and Reptile.
+        converged: K of Shrinkage.
         start: every entry of phi before meta-training.
         space: setting → (low, high), drawn log-uniformly: `inner_rate` (where MAML's learned rates start), `phi_rate` and
             `other_rate` (outer rates, of phi and of log σ² or the log inner rates), `sigma` (at the start).
@@ -90,6 +92,7 @@ class Protocol:
     id: str
     tasks: HierarchicalTasks
     horizons: tuple[int, ...]
+    converged: int
     start: float
     space: Mapping[str, tuple[float, float]]
     identifiable: bool
@@ -127,7 +130,9 @@ def run(
 
 def horizons(protocol: Protocol, tier: Tier, name: str) -> tuple[int, ...]:
     """K, the inner steps of meta-training, that the search tries for a method."""
-    return tier.horizons or (CONVERGED if METHODS[name].learner == "shrinkage" else protocol.horizons)
+    if tier.horizons or METHODS[name].learner != "shrinkage":
+        return tier.horizons or protocol.horizons
+    return (JOINT_MAP_STEPS if METHODS[name].sigma_by == "map" else protocol.converged,)
 
 
 def declaration(protocol: Protocol, tier: Tier, name: str) -> dict[str, Any]:

@@ -29,6 +29,7 @@ PROTOCOL = Protocol(
         "linear", phi=(1.0,) * 8, sigma=(8.0,) * 4 + (2.0,) * 4, xi=(8.0,) * 4 + (5.0,) * 4 + (1.0,), observations=4
     ),
     horizons=(10, 25, 50, 100),
+    converged=200,
     start=0.0,
     space={"inner_rate": (0.03, 0.4), "phi_rate": (0.01, 0.1), "other_rate": (0.01, 0.1), "sigma": (1.0, 20.0)},
     identifiable=True,

@@ -27,6 +27,7 @@ PROTOCOL = Protocol(
     id=ID,
     tasks=HierarchicalTasks("spiral", phi=(2.0,) * 10, sigma=(4.0,) * 8 + (8.0,) * 2, xi=(10.0,) * 10, observations=4),
     horizons=(25, 50, 100, 200),
+    converged=1000,
     start=0.5,  # phi = 0 is a fixed point of the rotation
     space={"inner_rate": (0.03, 1.0), "phi_rate": (0.01, 0.1), "other_rate": (0.01, 0.1), "sigma": (1.0, 20.0)},
     identifiable=False,
