@@ -506,26 +506,54 @@ def best_flow_time(problem: LinearGaussian, start: Numbers = None) -> Optimum:
     return Optimum(np.array(best), float(problem.expected_loss(estimator)), estimator)
 
 
-def best_variance(problem: LinearGaussian, modules: Sequence[Hashable] | None = None) -> Optimum:
-    """The σ² with the least expected loss of the converged MAP estimate: what Shrinkage and M-Shrinkage aim at.
+def best_variance(
+    problem: LinearGaussian,
+    modules: Sequence[Hashable] | None = None,
+    steps: int | None = None,
+    rates: Numbers | None = None,
+) -> Optimum:
+    """The σ² with the least expected loss of the MAP estimate, converged or after some steps: what Shrinkage aims at.
 
-    With a σ² for every entry it is the tasks' own variance, and the loss is the Bayes risk.
+    Converged and with a σ² for every entry it is the tasks' own variance, and the loss is the Bayes risk. After some steps it is
+    another: where descent is slow, stopping early shrinks already, and the best σ² is larger or infinite. 0 and infinity are
+    returned as such.
 
     Args:
         problem: the tasks.
         modules: a label per entry, as in `best_rates`.
+        steps: the number of steps, 1 or more; left out, the estimate is the converged one.
+        rates: the learning rates of these steps, as in `LinearGaussian.descent`.
+
+    Raises:
+        ValueError: steps without rates or the other way round, no step, or as `LinearGaussian.descent`.
     """
+    if (steps is None) != (rates is None):
+        raise ValueError(
+            f"steps is {steps} and rates {rates}; give both for a horizon, or neither for the converged estimate"
+        )
+    if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1):
+        raise ValueError(f"steps is {steps}; the number of steps is a whole number, and σ matters from 1 on")
     labels = _modules(modules, problem.size)
 
+    def learner(variance: np.ndarray) -> Estimator:
+        if steps is None:
+            return _map(problem, variance[labels])
+        return problem.descent(steps, rates, [float(v) for v in variance[labels]])
+
     def loss(variance: np.ndarray) -> float:
-        return problem.expected_loss(_map(problem, variance[labels]))
+        return problem.expected_loss(learner(variance))
 
     def gradient(x: np.ndarray) -> np.ndarray:
         return -_shrinkage_gradient(problem, np.exp(x.clip(-300, 300))[labels], labels, "block")
 
     centre = _means(np.maximum(problem._variance, 1e-6), labels)
-    best = _minimise(loss, [centre * factor for factor in (4, 1, 0.25)], gradient)
-    return Optimum(best[labels], float(loss(best)), _map(problem, best[labels]))
+    starts = [centre * factor for factor in (4, 1, 0.25)]
+    best = _minimise(loss, starts, gradient) if steps is None else _minimise(loss, starts)
+    # the search goes on for ever where no prior is best, or where it is best not to adapt: say so
+    limits = np.where(best > 1e6 * centre, inf, np.where(best < 1e-6 * centre, 0, best))
+    if loss(limits) <= loss(best) * (1 + 1e-12):
+        best = limits
+    return Optimum(best[labels], float(loss(best)), learner(best))
 
 
 def _map(problem: LinearGaussian, variance: np.ndarray) -> Estimator:

@@ -67,3 +67,26 @@ def test_the_memory_is_the_recorded_one():
     for way, growth in record["growth"].items():
         first, *_, last = (row["steps"] for row in record[way])
         assert f"{growth:.2f} times the memory for {last // first} times the steps" in README
+
+
+def test_what_was_found_of_chen2019_is_what_was_measured():
+    from analysis import best_rates, chen2019_experiment1, plateaus
+    from paper_checks.chen2019 import records
+
+    def both(estimate, sign="±"):
+        return f"{estimate.value:.3f} {sign} {estimate.standard_error:.3f}"
+
+    problem, modular = chen2019_experiment1(4), records.end("spiral", "M-Shrinkage")
+    lead = records.paired("spiral", ("Shrinkage", "last"), ("M-Shrinkage", "last"))
+    seeds = records.read("linear", "M-Shrinkage joint MAP").details["test"]["loss"]
+    found = README[README.index("- **Experiment 1.**") : README.index("## Ask for yourself")]
+    for number in (
+        f"Bayes risk, {problem.bayes_risk():.3f}",
+        f"({best_rates(problem, 100, [0] * 4 + [1] * 4).loss:.3f} exactly)",
+        f"arrived ({plateaus(problem)['joint_map'].loss:.3f})",
+        f"hangs on the seed ({', '.join(sorted(f'{row[-1]:.2f}' for row in seeds))})",
+        f"M-Shrinkage ({both(modular)})",
+        f"by {both(lead)}",
+        f"FO-M-MAML ({records.least('spiral', 'FO-M-MAML').value:.3f})",
+    ):
+        assert number in " ".join(found.split()), number

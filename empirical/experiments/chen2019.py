@@ -17,7 +17,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -102,30 +102,31 @@ class Protocol:
 Candidate = dict[str, float]
 
 
-def run(
-    protocol: Protocol,
-    tier_name: str,
-    tier: Tier,
-    *,
-    device: str,
-    seed: int,
-    progress: Progress | None,
-    methods: Sequence[str] | None,
-    work: Path | None,
-) -> list[Record]:
-    """Run the methods (all by default), one record each. What is finished under `work` is not run again.
+def runner(protocol: Protocol, tiers: Mapping[str, Tier]) -> Callable[..., list[Record]]:
+    """The `run` of an experiment's module."""
 
-    Raises ValueError for an unknown method, CheckpointError where `work` holds another run.
-    """
-    unknown = [name for name in methods or () if name not in METHODS]
-    if unknown:
-        raise ValueError(f"There is no method {unknown[0]!r}; the methods are {', '.join(METHODS)}.")
-    return [
-        _Run(
-            protocol, tier_name, tier, name, device, seed, progress, None if work is None else work / slug(name)
-        ).record()
-        for name in methods or METHODS
-    ]
+    def run(
+        tier: str,
+        *,
+        device: str = "cpu",
+        seed: int = 0,
+        progress: Progress | None = None,
+        methods: Sequence[str] | None = None,
+        work: Path | None = None,
+    ) -> list[Record]:
+        """Run the methods (all by default), one record each. What is finished under `work` is not run again.
+
+        Raises ValueError for an unknown method, CheckpointError where `work` holds another run.
+        """
+        unknown = [name for name in methods or () if name not in METHODS]
+        if unknown:
+            raise ValueError(f"There is no method {unknown[0]!r}; the methods are {', '.join(METHODS)}.")
+        return [
+            _Run(protocol, tier, tiers[tier], name, device, seed, progress, work and work / slug(name)).record()
+            for name in methods or METHODS
+        ]
+
+    return run
 
 
 def horizons(protocol: Protocol, tier: Tier, name: str) -> tuple[int, ...]:
@@ -246,13 +247,15 @@ class _Run:
             names.append("other_rate")
         return [*names, "sigma"] if self.method.learner == "shrinkage" else names
 
+    def _same_for(self, configuration: Candidate, seeds: list[int]) -> dict[str, Tensor]:
+        """One candidate's settings, for a run of each seed."""
+        return {name: torch.full((len(seeds),), configuration[name], dtype=torch.float64) for name in self._searched()}
+
     # meta-training
 
     def _train(self, configuration: Candidate) -> tuple[Trained, list[int]]:
         seeds = [self.seed + s for s in range(self.tier.seeds)]
-        settings = {
-            name: torch.full((len(seeds),), configuration[name], dtype=torch.float64) for name in self._searched()
-        }
+        settings = self._same_for(configuration, seeds)
         key = self._fingerprint(f"train {json.dumps(configuration, sort_keys=True)}")
         _, trained = self._meta_train(
             settings,
@@ -303,9 +306,7 @@ class _Run:
     # test
 
     def _evaluate(self, configuration, trained: Trained, seeds, candidates, searched, began, key) -> Record:
-        settings = {
-            name: torch.full((len(seeds),), configuration[name], dtype=torch.float64) for name in self._searched()
-        }
+        settings = self._same_for(configuration, seeds)
         learner, _ = self._learner(settings, int(configuration["steps"]))
         # the test tasks hang on the experiment's seed alone: they are the same for all methods and training seeds
         batch = self.tasks.episodes(self.tier.test_tasks, [self.seed], "test", **self.where)

@@ -6,11 +6,6 @@ chen2019.observations).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-
-from ..progress import Progress
-from ..records import Record
 from ..tasks.hierarchical import HierarchicalTasks
 from . import chen2019
 from .chen2019 import Protocol, Tier
@@ -32,18 +27,4 @@ PROTOCOL = Protocol(
     space={"inner_rate": (0.03, 1.0), "phi_rate": (0.01, 0.1), "other_rate": (0.01, 0.1), "sigma": (1.0, 20.0)},
     identifiable=False,
 )
-
-
-def run(
-    tier: str,
-    *,
-    device: str = "cpu",
-    seed: int = 0,
-    progress: Progress | None = None,
-    methods: Sequence[str] | None = None,
-    work: Path | None = None,
-) -> list[Record]:
-    """Run the methods (all by default); one record each."""
-    return chen2019.run(
-        PROTOCOL, tier, TIERS[tier], device=device, seed=seed, progress=progress, methods=methods, work=work
-    )
+run = chen2019.runner(PROTOCOL, TIERS)

@@ -26,8 +26,6 @@ from .paper import PAPER
 
 METHODS = EXPERIMENTS["chen2019/linear"].METHODS
 STEPS = (5, 20, 50, 100, 200)
-
-
 TEST_TASKS = 1000  # Appendix D
 MODULES = (0, 0, 0, 0, 1, 1, 1, 1)
 """The true modules: θ_1:4 and θ_5:8."""
@@ -252,7 +250,7 @@ def _content(method: str) -> Measurement:
     return Measurement(
         measure,
         bounds=dict.fromkeys(names, Near(0.0, standard_error=0.0, z=4.0)),
-        control=dict.fromkeys(names, Near(3.0, standard_error=0.0, z=4.0)),
+        control=dict.fromkeys(names, Near(1.0, standard_error=0.0, z=4.0)),
         command=records.command("linear"),
         note="The engine held against the exact mathematics",
     )

@@ -6,7 +6,7 @@ A published number is the mean over 1000 test tasks of its own; its standard err
 from __future__ import annotations
 
 from ..framework import Bound, Estimate, Measurement, Near
-from ..published import Result, results
+from ..published import Result, curve, results
 from . import records
 from .paper import PAPER
 
@@ -50,6 +50,36 @@ def _gaps(experiment: str) -> Measurement:
         "Experiment 2 had not",
     )
 
+
+MODULES = {"θ_1:4": range(4), "θ_5:8": range(4, 8)}
+
+
+def _errors(method: str) -> Measurement:
+    """Figure 5's curves: the least and the last of each dimension, averaged over the module."""
+    bounds, control, wanted = {}, {}, {}
+    for module, dimensions in MODULES.items():
+        shown = [curve("chen2019", "5", f"{method} dim{m + 1}")[1] for m in dimensions]
+        for when, pick in (("least", min), ("last", lambda values: values[-1])):
+            name, level = f"{module}, {when}", sum(map(pick, shown)) / len(shown)
+            bounds[name], control[name] = Near(round(level, 4), 0.01), Near(round(level + 1, 4), 0.01)
+            wanted[name] = (list(dimensions), when)
+    return Measurement(
+        lambda: {name: records.module_error(method, *which) for name, which in wanted.items()},
+        bounds,
+        control,
+        records.command("linear"),
+        note="Declared after the run, by the rule of the other levels",
+    )
+
+
+for _method in ("MAML", "M-MAML", "Shrinkage", "M-Shrinkage"):
+    PAPER.claim(
+        f"fig5-levels-{_method.lower()}",
+        "Fig. 5",
+        f"{_method}: mean |θ̂_m − θ_m| of the two modules, at its least and after the last step, is as the curves show it",
+        assumptions=("N = 4 observations, which the paper does not state",),
+        uses=("observations",),
+    )(lambda method=_method: _errors(method))
 
 for _number, _experiment in ((1, "linear"), (2, "spiral")):
     PAPER.claim(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from math import hypot, inf, sqrt
+from math import hypot, inf, pi, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +22,7 @@ __all__ = [
     "failing_share",
     "least",
     "level_at",
+    "module_error",
     "overfitting",
     "paired",
     "read",
@@ -142,6 +143,20 @@ def overfitting(method: str) -> Estimate:
 def dimension_errors(method: str) -> np.ndarray:
     """Mean |θ̂_m − θ_m| over test tasks and seeds: (steps + 1, M)."""
     return np.array(read("linear", method).details["error_per_dimension"], dtype=float)
+
+
+def module_error(method: str, dimensions: list[int], when: str) -> Estimate:
+    """Mean |θ̂_m − θ_m| over some dimensions, each at the step where it is "least" or at the "last" one.
+
+    |error| of a centred normal has the standard deviation √(π/2 − 1) times its mean; the dimensions are taken as fully correlated,
+    which makes the standard error rather too large.
+    """
+    errors = dimension_errors(method)[:, dimensions]
+    values = errors.min(axis=0) if when == "least" else errors[-1]
+    tasks = read("linear", method).configuration["tier"]["test_tasks"]
+    return Estimate(
+        float(values.mean()), float(values.mean() * sqrt((pi / 2 - 1) / tasks)), ", ".join(f"{v:.3f}" for v in values)
+    )
 
 
 def failing_share(experiment: str, method: str, more_than: int, at_most: int = 10**9) -> Estimate:

@@ -514,3 +514,30 @@ def test_a_malformed_learner_is_refused(arguments, message, exact):
 def test_malformed_requests_are_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_best_variance_for_a_horizon():
+    """Where descent is slow a weaker prior is best, or none, since stopping early shrinks already; in the end the tasks' own is."""
+    problem, modules, rate = chen2019_experiment1(4), [0] * 4 + [1] * 4, 0.3
+    found = {steps: best_variance(problem, modules, steps=steps, rates=rate) for steps in (20, 100, 200, 2000)}
+    for steps, best in found.items():
+        variance = [float(v) for v in best.values]
+        assert best.loss == pytest.approx(problem.curve(steps, rate, variance)[-1], rel=1e-12)
+        for module in (0, 1):
+            for factor in (0.8, 1.25):
+                moved = [v * factor if label == module else v for v, label in zip(variance, modules, strict=True)]
+                worse = problem.expected_loss(problem.descent(steps, rate, moved)) - best.loss
+                assert worse > 0 or moved == variance  # infinity stays infinity
+    assert found[20].values[0] == np.inf > found[100].values[0] > found[200].values[0] > 64
+    assert found[100].loss < problem.curve(100, rate, problem.prior_variance)[-1]
+    assert found[2000].values[[0, 4]] == pytest.approx([64, 4], rel=1e-3)
+    assert found[2000].loss == pytest.approx(problem.bayes_risk(), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("steps", "rates", "words"),
+    [(5, None, "give both"), (None, 0.1, "give both"), (0, 0.1, "from 1 on"), (1.5, 0.1, "from 1 on")],
+)
+def test_best_variance_refuses_half_a_horizon(steps, rates, words):
+    with pytest.raises(ValueError, match=words):
+        best_variance(chen2019_experiment1(4), steps=steps, rates=rates)

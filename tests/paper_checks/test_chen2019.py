@@ -107,20 +107,6 @@ def test_every_locator_of_the_theory_has_a_claim():
     assert located == theory | {f"({n})" for n in range(1, 32)}
 
 
-def test_the_chain_of_uses_has_no_cycle():
-    done: set[str] = set()
-
-    def visit(id: str, path: tuple[str, ...]) -> None:
-        assert id not in path, f"{' → '.join((*path, id))}"
-        if id not in done:
-            for used in CLAIMS[id].uses:
-                visit(used, (*path, id))
-            done.add(id)
-
-    for id in CLAIMS:
-        visit(id, ())
-
-
 def test_one_normal_form():
     a, b = sympy.symbols("a b")
     first, second = lowest_terms([(a**2 - b**2) / (2 * b - 2 * a)]), lowest_terms([-(a + b) / 2])

@@ -28,16 +28,7 @@ def short_runs():
     return {
         name: [
             replace(record, tier="full")
-            for record in protocol.run(
-                EXPERIMENTS[f"chen2019/{name}"].PROTOCOL,
-                "full",
-                tier,
-                device="cpu",
-                seed=0,
-                progress=None,
-                methods=None,
-                work=None,
-            )
+            for record in protocol.runner(EXPERIMENTS[f"chen2019/{name}"].PROTOCOL, {"short": tier})("short")
         ]
         for name, tier in TIERS.items()
     }
