@@ -16,7 +16,8 @@ ACCEPTED = Path(__file__).with_name("verdicts.json")
 
 def papers() -> tuple[Paper, ...]:
     """Every paper under check; imports their claims, and with them sympy and torch, when it is called."""
+    from .arnold2019 import PAPER as arnold2019
     from .arnold2021 import PAPER as arnold2021
     from .chen2019 import PAPER as chen2019
 
-    return (arnold2021, chen2019)
+    return (arnold2021, arnold2019, chen2019)

@@ -1,10 +1,19 @@
 """The claims of arnold2021, in the paper's order."""
 
-from . import background, deep_landscape, deep_loss, deep_updates, insights, shallow_model
+from . import background, deep_landscape, deep_loss, deep_updates, insights, logistic, meta_optimizers, shallow_model
 from .paper import PAPER
 
 __all__ = ["PAPER"]
 
-_ROOMS = (background, shallow_model, deep_updates, deep_landscape, deep_loss, insights)  # each declares its claims
+_ROOMS = (  # each declares its claims
+    background,
+    shallow_model,
+    deep_updates,
+    deep_landscape,
+    deep_loss,
+    insights,
+    logistic,
+    meta_optimizers,
+)
 _ORDER = {locator: position for position, locator in enumerate(PAPER.locators)}
 PAPER.claims.sort(key=lambda claim: _ORDER[claim.locator])

@@ -1,4 +1,4 @@
-"""arnold2021 as a paper under check: its key, and every locator of Sections 2 to 4 and Appendix A that needs a claim."""
+"""arnold2021 as a paper under check: its key, and every locator of Sections 2 to 4, 5.3 and Appendices A to C that needs a claim."""
 
 from __future__ import annotations
 
@@ -13,10 +13,15 @@ LOCATORS = (
     "4.3",
     "4.4",
     "4.5",
+    *(f"({n})" for n in range(21, 27)),
+    "5.3",
     *(f"({n})" for n in range(27, 47)),
     *(f"({n})" for n in range(48, 58)),
     "script",
     "A",
+    "B.1",
+    "C.1",
+    "C.1.1",
 )
 
 PAPER = Paper("arnold2021", "When MAML Can Adapt Fast and How to Assist When It Cannot", LOCATORS)

@@ -1,0 +1,22 @@
+"""arnold2019 as a paper under check: its key, and every locator of its meta-optimizers that needs a claim."""
+
+from __future__ import annotations
+
+from ..framework import Paper
+
+__all__ = ["PAPER"]
+
+LOCATORS = (
+    "(1)",
+    "3.2",
+    *(f"({n})" for n in range(2, 8)),
+    "4.2",
+    "5.3",
+    "A.1.1",
+    "A.1.2",
+    "A.2.3",
+    "(8)",
+    "Algorithm 1",
+)
+
+PAPER = Paper("arnold2019", "Decoupling Adaptation from Modeling with Meta-Optimizers for Meta Learning", LOCATORS)

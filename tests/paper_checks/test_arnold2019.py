@@ -1,0 +1,133 @@
+"""The claims about meta-optimizers, of arnold2019 and of arnold2021's Section 5.3 and Appendix C."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from paper_checks.arnold2019 import PAPER, witness
+from paper_checks.arnold2021 import PAPER as ARNOLD2021
+from paper_checks.arnold2021 import meta_optimizers
+from paper_checks.framework import Definition, Formula, Proposition
+from paper_checks.framework.judging import judge
+
+LATER = ("(21)", "(22)", "(23)", "(24)", "(25)", "(26)", "5.3", "C.1", "C.1.1")
+CLAIMS = {c.id: c for c in (*PAPER.claims, *(c for c in ARNOLD2021.claims if c.locator in LATER))}
+CONTENTS = {id: claim.build() for id, claim in CLAIMS.items()}
+JUDGED = [id for id, content in CONTENTS.items() if not isinstance(content, Definition)]
+
+
+@pytest.fixture(scope="module")
+def judgements():
+    return {id: judge(claim) for id, claim in CLAIMS.items()}
+
+
+def test_the_verdicts(judgements):
+    assert not [problem for judgement in judgements.values() for problem in judgement.problems]
+    by_verdict = {}
+    for id, judgement in judgements.items():
+        by_verdict.setdefault(judgement.verdict, set()).add(id)
+    assert by_verdict.pop("definition") == {
+        *(f"arnold2019.eq{n}" for n in (1, 2, 3, 4, 6)),
+        *(f"arnold2021.eq{n}" for n in (21, 22, 23, 24, 26)),
+    }
+    assert by_verdict.pop("corrected") == {"arnold2021.eq25", "arnold2021.c11-rate"}
+    assert by_verdict.pop("refuted") == {
+        "arnold2019.algorithm1-last-step",
+        "arnold2019.a23-definite",
+        "arnold2021.c1-shape",
+        "arnold2021.c11-last-step",
+    }
+    assert by_verdict.pop("conditional") == {
+        "arnold2019.s42-efficient",
+        "arnold2019.s42-gradient-descent",
+        "arnold2019.s42-positiveness",
+        "arnold2019.s53-meta-curvature",
+        "arnold2019.s53-meta-sgd",
+        "arnold2019.a11-kfc-omniglot",
+        "arnold2019.a12-unit-norm",
+        "arnold2019.a23-hypergradient",
+        "arnold2019.a23-identity",
+        "arnold2019.a23-sizes",
+        "arnold2021.c1-gradient-descent",
+        "arnold2021.c1-positiveness",
+        "arnold2021.eq24-diagonal",
+        "arnold2021.eq26-generalizes",
+        "arnold2021.s53-capacity",
+    }
+    assert set(by_verdict) == {"proved"}
+
+
+def test_every_locator_has_a_claim():
+    assert set(PAPER.locators) == {claim.locator for claim in PAPER.claims}
+    assert set(LATER) <= set(ARNOLD2021.locators)
+
+
+@pytest.mark.parametrize("id", JUDGED)
+def test_every_claim_has_a_witness_and_can_fail(id):
+    """With its control in place of the printed statement no claim may keep a favourable verdict."""
+    claim, content = CLAIMS[id], CONTENTS[id]
+    assert content.witness is not None
+    if isinstance(content, Formula):
+        changed = replace(content, printed=content.control)
+    else:
+        assert isinstance(content, Proposition)
+        changed = replace(content, stated=content.control, weaker=None)
+        assert not content.witness(**content.control).holds
+    judged = judge(replace(claim, build=lambda: changed))
+    assert judged.verdict not in ("proved", "proved-up-to", "conditional")
+
+
+@pytest.mark.parametrize(
+    ("id", "told"),
+    [
+        ("arnold2019.s42-efficient", "m = 100, n = 1 (the synthetic experiment) takes 10100 multiplications and 10001"),
+        ("arnold2019.s42-best-case", "the memory is k**2 + 1"),
+        ("arnold2019.s42-gradient-descent", "G = [[1, -2], [-3, 4]] becomes [[1, 0], [0, 4]]"),
+        ("arnold2019.a11-kfc-omniglot", "3,073,405"),
+        ("arnold2019.a12-unit-norm", "so that ‖G‖ U(G/‖G‖) = U(G)"),
+        ("arnold2019.algorithm1-last-step", "its gradient in ξ_init is 0"),
+        ("arnold2021.eq25", "right is T W − α T Tᵀ ∇ℓ_τ(T W)"),
+        ("arnold2021.eq26-generalizes", "with ReLU f(g) = 0 where G = −L⁻¹ J R⁻¹"),
+        ("arnold2021.c1-shape", "Rᵀ ⊗ L is 6×6, and not 2×3"),
+        ("arnold2021.c11-rate", "It would hold if α = 1"),
+    ],
+)
+def test_what_is_said(judgements, id, told):
+    assert told in judgements[id].reason
+
+
+def test_what_both_papers_print_is_judged_by_the_same_check(judgements):
+    for later, earlier in {
+        "c1-positiveness": "s42-positiveness",
+        "c1-full-rank": "s42-full-rank",
+        "c1-identity": "s42-identity",
+        "c1-gradient-descent": "s42-gradient-descent",
+        "c11-last-step": "algorithm1-last-step",
+    }.items():
+        one, other = judgements[f"arnold2021.{later}"], judgements[f"arnold2019.{earlier}"]
+        assert (one.claim.statement, one.verdict, one.reason) == (other.claim.statement, other.verdict, other.reason)
+
+
+def test_the_witness_does_not_import_the_exact_part():
+    assert not [name for name in vars(witness) if "sympy" in name or "analysis" in name]
+    assert meta_optimizers.witness is witness
+
+
+def test_algorithm_1_of_the_witness_by_hand():
+    """ℓ = ½|θ|², U = ξg on two parameters: ξ moves by α⟨θ₂, θ₁⟩ before the second step, not before the first."""
+    theta = witness.tensor([1.0, -2.0]).requires_grad_()
+    xi = witness.tensor(0.25).requires_grad_()
+    _, second, third = witness.algorithm(lambda t: (t @ t) / 2, lambda by, g: by * g, theta, xi, 0.1, 2)
+    torch.testing.assert_close(second, 0.75 * theta)
+    rate = 0.25 + 0.1 * (second @ theta)
+    torch.testing.assert_close(third, (1 - rate) * second)
+    (slope,) = torch.autograd.grad(third.sum(), xi)  # through the adaptation of ξ too
+    s, total = (theta @ theta).item(), theta.sum().item()
+    # θ₃ = (1 − ξ − α(1 − ξ)s)(1 − ξ)θ = (1 − αs)(1 − ξ)²θ
+    assert float(slope) == pytest.approx(-2 * (1 - 0.1 * s) * 0.75 * total)
+
+
+def test_the_blind_gradient_of_the_witness():
+    left, right = witness.generic(3, 3, 1), witness.generic(4, 4, 2)
+    torch.testing.assert_close(left @ witness.blind_gradient(left, right) @ right, -torch.ones(3, 4).double())
