@@ -6,7 +6,7 @@ constant unless a name or `half=False` says otherwise.
 
 from .adaptation import adapt, chain, descend, layer_rule, only_layers, only_tensors, precondition
 from .divergence import DivergenceError
-from .meta_learners import MAML, Reptile, Shrinkage
+from .meta_learners import ANIL, MAML, Reptile, Shrinkage
 from .meta_loss import (
     effective_weight_after_step,
     finite_support_loss_quadrature,
@@ -18,20 +18,24 @@ from .meta_loss import (
     stochastic_gradient_moments,
     task_meta_gradients,
 )
-from .models import effective_weight, squared_error
+from .regression_models import effective_weight, squared_error
 from .modules import Modules, grouped, one_module, per_entry, per_tensor
 from .objective import flatten, of_module, unflatten
 from .optimizers import adam, sgd
 from .regression_training import MetaTraining, meta_train
 from .tasks.hierarchical import HierarchicalTasks
 from .tasks.regression import Batch, RegressionTasks, population, sample, sample_theta, theta_nodes
-from .training import CheckpointError, Outer, Trained, train
+from .trainer import CheckpointError, Evaluation, Trainer
+from .training import Outer, Trained, train
+from .update_rules import UPDATE_RULES, UpdateRule, cfc, kfc, klin, learned_rates, meta_curvature, meta_sgd, t_nets
 
 __all__ = [
+    "ANIL",
     "Batch",
     "CheckpointError",
     "DivergenceError",
     "HierarchicalTasks",
+    "Evaluation",
     "MAML",
     "MetaTraining",
     "Modules",
@@ -40,8 +44,12 @@ __all__ = [
     "Reptile",
     "Shrinkage",
     "Trained",
+    "Trainer",
+    "UPDATE_RULES",
+    "UpdateRule",
     "adam",
     "adapt",
+    "cfc",
     "chain",
     "descend",
     "effective_weight",
@@ -49,11 +57,16 @@ __all__ = [
     "finite_support_loss_quadrature",
     "flatten",
     "grouped",
+    "kfc",
+    "klin",
     "layer_rule",
+    "learned_rates",
     "maml_gradient",
     "maml_hessian",
     "maml_loss_monte_carlo",
     "maml_loss_quadrature",
+    "meta_curvature",
+    "meta_sgd",
     "meta_train",
     "of_module",
     "one_module",
@@ -69,6 +82,7 @@ __all__ = [
     "shallow_gradient",
     "squared_error",
     "stochastic_gradient_moments",
+    "t_nets",
     "task_meta_gradients",
     "theta_nodes",
     "train",

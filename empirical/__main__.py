@@ -142,7 +142,7 @@ def _clear(work: Path, methods: list[str]) -> None:
 
 
 def _bench(as_json: bool) -> int:
-    from .benchmark import compare
+    from .benchmarks.shrinkage_memory import compare
 
     found = compare()
     if as_json:

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from .adaptation import Transform, adapt, layer_rule, only_tensors
-from .models import deep_vector_error, shallow_vector_error, squared_error
+from .regression_models import deep_vector_error, shallow_vector_error, squared_error
 from .tasks.regression import (
     Batch,
     RegressionTasks,

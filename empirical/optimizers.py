@@ -31,7 +31,11 @@ def sgd() -> Optimizer:
     return Optimizer(lambda x: (), lambda gradient, state: (gradient, state))
 
 
-def adam(beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8) -> Optimizer:
+BETA1 = 0.9
+"""What Adam keeps of its mean of gradients, by default."""
+
+
+def adam(beta1: float = BETA1, beta2: float = 0.999, eps: float = 1e-8) -> Optimizer:
     """Adam (Kingma and Ba, 2015) with bias correction."""
 
     def init(x: Tensor) -> State:
@@ -48,5 +52,15 @@ def adam(beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8) -> Optimiz
     return Optimizer(init, update)
 
 
-OPTIMIZERS: dict[str, Callable[[], Optimizer]] = {"sgd": sgd, "adam": adam}
+def momentum(factor: float = 0.9) -> Optimizer:
+    """Gradient descent with momentum: the direction is factor times the last one plus the gradient, as torch has it."""
+
+    def update(gradient: Tensor, state: State) -> tuple[Tensor, State]:
+        direction = factor * state[0] + gradient
+        return direction, (direction,)
+
+    return Optimizer(lambda x: (torch.zeros_like(x),), update)
+
+
+OPTIMIZERS: dict[str, Callable[[], Optimizer]] = {"sgd": sgd, "momentum": momentum, "adam": adam}
 """By the name that a configuration gives."""

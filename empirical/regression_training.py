@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .adaptation import adapt
 from .divergence import DivergenceError
-from .models import squared_error
+from .regression_models import squared_error
 from .tasks.regression import Batch, RegressionTasks, population, sample, sample_theta
 
 TEST_SEED = 1_000_003

@@ -1,65 +1,50 @@
-"""Reptile: move phi towards where gradient descent takes the tasks."""
+"""Reptile: move the weights towards where gradient descent takes the tasks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
-from torch import Tensor
+import torch
+from torch import nn
 
-from ..adaptation import check_finite, descend
-from ..objective import Data, Objective
-from ..optimizers import Optimizer, sgd
-from .settings import checked_phi, checked_rate, checked_steps, rate_for
+from ..layers import dense
+from ..losses import Loss, metrics
+from .learner import Batch, Learned, Metrics, as_batch
+from .maml import MAML
 
-Learned = dict[str, Tensor]
+__all__ = ["Reptile"]
 
 
-class Reptile:
-    """Reptile with a fixed inner learning rate; the limit of Shrinkage as every sigma tends to infinity (chen2019, Section 3).
+class Reptile(MAML):
+    """The outer direction is the difference between the weights and the mean adapted ones; no query set is used for it.
 
-    Source: Nichol et al. 2018.
+    Takes what MAML takes, but for `first_order`, and rules without parameters of their own. It is the limit of Shrinkage as every
+    sigma tends to infinity (chen2019, Section 3). Source: Nichol et al. 2018.
 
-    Args:
-        objective: the tasks' losses (see `empirical.objective`).
-        steps: K, inner steps in meta-training.
-        inner_rate: one number, or one for each run (R,).
-        optimizer: of the inner loop.
+    Raises:
+        ValueError: a rule with parameters, for which Reptile has no gradient.
     """
 
-    def __init__(
-        self, objective: Objective, steps: int, inner_rate: Tensor | float, optimizer: Optimizer | None = None
-    ):
-        self.objective, self.optimizer = objective, optimizer or sgd()
-        self.steps, self.inner_rate = checked_steps(steps, "Reptile"), checked_rate(inner_rate)
+    name = "Reptile"
 
-    def init(self, phi: Tensor) -> Learned:
-        """Start at phi (R, P)."""
-        return {"phi": checked_phi(phi)}
+    def __init__(self, model: nn.Module, loss: str | Loss = "cross_entropy", **inner: Any):
+        super().__init__(model, loss, **inner)
+        if self.inner.rule_parameters(torch.Generator().manual_seed(0)):
+            raise ValueError(
+                f"Reptile learns no update rule, and {self.inner.update.name!r} has parameters: take 'sgd', or MAML."
+            )
 
-    def gradients(self, learned: Learned, support: Data, query: Data) -> tuple[Learned, Tensor]:
-        """The difference of phi and the mean adapted parameters, and the query loss (R,), which Reptile itself does not use."""
-        end = self.adapt(learned, support)
-        return {"phi": learned["phi"] - end.mean(dim=1)}, self.objective(end, query).mean(dim=1)
-
-    def adapt(
-        self,
-        learned: Learned,
-        support: Data,
-        steps: int | None = None,
-        observe: Callable[[int, Tensor], None] | None = None,
-    ) -> Tensor:
-        """Parameters (R, T, P) after K (or `steps`) steps from phi on the support loss."""
-        phi = learned["phi"]
-        return descend(
-            lambda theta: self.objective(theta, support),
-            phi[:, None].expand(-1, support[0].shape[1], -1),
-            rate=rate_for(self.inner_rate, phi),
-            steps=self.steps if steps is None else steps,
-            optimizer=self.optimizer,
-            observe=observe,
-        )
-
-    def check(self, end: Tensor, learned: Learned, support: Data, steps: int | None = None) -> None:
-        """Raise DivergenceError, naming step and task, where adapted parameters are not finite."""
-        rates = self.inner_rate.expand(len(end)).tolist()
-        check_finite(end, lambda observe: self.adapt(learned, support, steps, observe), "Reptile", rates)
+    @torch.no_grad()
+    def gradients(self, learned: Learned, batch: Batch, tasks: int | None = None) -> tuple[Learned, Metrics]:
+        """The sum over tasks of weights minus adapted weights, divided by `tasks`, and what was measured on the way."""
+        support_x, support_y, query_x, query_y = as_batch(batch, learned)
+        count = query_x.shape[1]
+        tasks = tasks or count
+        adapted = self.adapt(learned, (support_x, support_y))
+        found = {}
+        for name, weight in learned.items():
+            ends = dense(adapted.weights[name.removeprefix("model.")])
+            found[name] = (weight - ends.mean(1)) * (count / tasks)
+        output = self.inner.predict(adapted, query_x, support_x)
+        values = {"loss": self.inner.loss(output, query_y)} | metrics(self.inner.loss_name, output, query_y)
+        return found, {name: value.sum(1) / tasks for name, value in values.items()}

@@ -17,7 +17,7 @@ from empirical import (
     shallow_gradient,
     squared_error,
 )
-from empirical.models import deep_vector_error
+from empirical.regression_models import deep_vector_error
 
 number = st.floats(-2, 2)
 

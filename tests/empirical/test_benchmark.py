@@ -1,10 +1,10 @@
 import pytest
 
-from empirical import benchmark
+from empirical.benchmarks import shrinkage_memory
 
 
 def test_both_ways_are_measured_at_one_loss():
-    found = benchmark.compare({"h_free": (2, 30), "unrolled": (2, 30)})
+    found = shrinkage_memory.compare({"h_free": (2, 30), "unrolled": (2, 30)})
     for ours, theirs in zip(found["h_free"], found["unrolled"], strict=True):
         assert ours["steps"] == theirs["steps"] and ours["query_loss"] == pytest.approx(theirs["query_loss"], rel=1e-9)
     # thirty steps are kept by the one, two by the other
@@ -14,7 +14,7 @@ def test_both_ways_are_measured_at_one_loss():
 def test_a_different_loss_is_noticed(monkeypatch):
     losses = iter([1.0, 1.0, 2.0, 2.0])
     monkeypatch.setattr(
-        benchmark, "_measured", lambda way, steps: {"peak_mib": 1.0, "seconds": 1.0, "query_loss": next(losses)}
+        shrinkage_memory, "_measured", lambda way, steps: {"peak_mib": 1.0, "seconds": 1.0, "query_loss": next(losses)}
     )
     with pytest.raises(RuntimeError, match="taken at different losses"):
-        benchmark.compare({"h_free": (2, 3), "unrolled": (2, 3)})
+        shrinkage_memory.compare({"h_free": (2, 3), "unrolled": (2, 3)})

@@ -16,10 +16,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from . import records
-from .meta_learners import Shrinkage
-from .modules import per_tensor
-from .objective import flatten, of_module
+from .. import records
+from ..meta_learners import Shrinkage
+from ..modules import per_tensor
+from ..objective import flatten, of_module
 
 STEPS = {"h_free": (10, 100, 1000), "unrolled": (10, 100)}
 """The lengths of the inner loop that are measured; at 1000 steps the unrolled loop would take gigabytes."""
@@ -45,14 +45,14 @@ def compare(steps: dict[str, tuple[int, ...]] = STEPS) -> dict[str, object]:
 
 
 def _measured(gradient: str, steps: int) -> dict[str, float]:
-    command = [sys.executable, "-m", "empirical.benchmark", gradient, str(steps)]
+    command = [sys.executable, "-m", "empirical.benchmarks.shrinkage_memory", gradient, str(steps)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"Measuring {gradient} with {steps} steps failed: {done.stderr.strip().splitlines()[-1:]}")
     return json.loads(done.stdout)
 
 
-def _peak_mib() -> float:
+def peak_mib() -> float:
     """The most memory that this process has held. Not ru_maxrss on Linux: a process takes that over from its parent."""
     status = Path("/proc/self/status")
     if status.exists():
@@ -72,10 +72,10 @@ def measure(gradient: str, steps: int) -> dict[str, float]:
     # one short loop each way, so that what torch loads on first use is not counted
     first = [tuple(part[:, :1] for part in pair) for pair in data]
     Shrinkage(objective, per_tensor(model), 1, 1e-3, gradient=gradient).gradients(learned, *first)
-    before, began = _peak_mib(), time.perf_counter()
+    before, began = peak_mib(), time.perf_counter()
     _, loss = learner.gradients(learned, *data)
     seconds = time.perf_counter() - began
-    return {"peak_mib": _peak_mib() - before, "seconds": seconds, "query_loss": float(loss)}
+    return {"peak_mib": peak_mib() - before, "seconds": seconds, "query_loss": float(loss)}
 
 
 if __name__ == "__main__":

@@ -1,0 +1,200 @@
+"""Time engines against each other on the workloads, after checking what they compute.
+
+Every engine is an object with the interface `peers.Peer`; the one whose speed is in question is named "metaproof".
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from .. import records
+from .memory import peak_of_step
+from .peers import PEERS, Peer, Prepared
+from .workloads import FLOORS, Workload
+
+OURS = "metaproof"
+TOLERANCE = 1e-10
+"""The relative error in float64, of the meta-gradient and of the losses of STEPS meta-iterations, up to which an engine is right."""
+STEPS = 3
+PERTURBATION = 0.05
+
+
+def compare(
+    workloads: Iterable[Workload],
+    engines: Sequence[Peer],
+    rounds: int = 7,
+    *,
+    at_least: float = 0.02,
+    seed: int = 0,
+    memory: Mapping[str, str] | None = None,
+    report: Callable[[str], None] = lambda line: None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, object]:
+    """Check each engine in float64, then time its meta-iterations in float32, on each workload.
+
+    Args:
+        workloads: what to measure on.
+        engines: the engines, ours among them where it is to be compared ("metaproof").
+        rounds: how many times all engines are timed in turn.
+        at_least: seconds. So long is an engine timed in each round, by repeating short meta-iterations.
+        seed: of the data and the initial values.
+        memory: engines by name, as "MODULE:NAME", whose peak memory in one step is measured too, each in a process of its own;
+            those other than "loop" only where the workload names a chunk.
+        report: called with a line on what is being done.
+        clock: seconds; for tests.
+
+    Returns: JSON data. For each workload its `floor`; the `best_peer`, which is the fastest that is right; `speedup`, by how much
+    ours is faster than that; whether the floor is `met` (None where it has none, or one of the two times is missing); and for
+    each engine either `missing`, a reason, or `gradient_error`, `loss_error`, `right`, `median_ms` per meta-iteration, its
+    quartiles over rounds, and `ratio`, its time over ours.
+    """
+    found = {}
+    for workload in workloads:
+        report(f"{workload.name}: checking")
+        rows: dict[str, dict[str, object]] = {}
+        prepared: dict[str, Prepared] = {}
+        oracle = _observed(PEERS["loop"], workload, seed)
+        batch, initial = workload.batch(seed, torch.float32), workload.initial(seed, torch.float32)
+        for engine in engines:
+            reason = engine.available()
+            if reason is None and not engine.supports(workload):
+                reason = f"{engine.name} cannot express {workload.name}."
+            if reason is None:
+                try:
+                    rows[engine.name] = errors(_observed(engine, workload, seed), oracle)
+                    prepared[engine.name] = engine.prepare(workload, batch, initial, torch.float32)
+                    prepared[engine.name].step()  # what fails, fails here
+                except Exception as error:  # the failure of one engine must not cost the others' results
+                    prepared.pop(engine.name, None)
+                    reason = f"{engine.name} failed: {type(error).__name__}: {error}"
+            if reason is not None:
+                rows[engine.name] = {"missing": reason}
+        report(f"{workload.name}: timing {', '.join(prepared)}")
+        for name, seconds in interleaved(prepared, rounds, at_least, clock).items():
+            rows[name] |= summary(seconds)
+        for name, origin in (memory or {}).items():
+            if name in prepared and (name == "loop" or workload.chunk is not None):
+                rows[name]["memory"] = peak_of_step(workload.name, origin, workload.chunk)
+        found[workload.name] = judged(rows, FLOORS.get(workload.name))
+    return {
+        "rounds": rounds,
+        "tolerance": TOLERANCE,
+        "environment": records.environment("cpu", torch.float32),
+        "workloads": found,
+    }
+
+
+def _observed(engine: Peer, workload: Workload, seed: int) -> tuple[dict[str, Tensor], list[float]]:
+    """The meta-gradient in float64, at values that hide nothing, and the losses of the first meta-iterations."""
+    initial = workload.initial(seed, torch.float64, PERTURBATION)
+    prepared = engine.prepare(workload, workload.batch(seed, torch.float64), initial, torch.float64)
+    return prepared.gradient(), [prepared.step() for _ in range(STEPS)]
+
+
+def errors(
+    observed: tuple[dict[str, Tensor], list[float]], expected: tuple[dict[str, Tensor], list[float]]
+) -> dict[str, object]:
+    """How far an engine's gradient and losses are from the oracle's; a gradient with other names or shapes is wholly wrong.
+
+    The losses show whether the whole meta-iteration, which is what is timed, follows the gradient that was checked.
+    """
+    (gradient, losses), (true_gradient, true_losses) = observed, expected
+    gradient_error = math.inf
+    if {n: g.shape for n, g in gradient.items()} == {n: g.shape for n, g in true_gradient.items()}:
+        difference = sum((g - true_gradient[n]).square().sum().item() for n, g in gradient.items())
+        gradient_error = math.sqrt(difference / sum(g.square().sum().item() for g in true_gradient.values()))
+    differences = [abs(a - b) / abs(b) for a, b in zip(losses, true_losses, strict=True)]
+    loss_error = math.nan if any(map(math.isnan, differences)) else max(differences)
+    right = gradient_error <= TOLERANCE and loss_error <= TOLERANCE  # false for NaN too
+    return {"gradient_error": gradient_error, "loss_error": loss_error, "right": right}
+
+
+def interleaved(
+    engines: Mapping[str, Prepared], rounds: int, at_least: float, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, list[float]]:
+    """Seconds per meta-iteration, one number for each engine and round.
+
+    The engines take turns, so that what else the machine does falls on all alike; another one begins each round.
+    """
+
+    def timed(engine: Prepared, repetitions: int) -> float:
+        began = clock()
+        for _ in range(repetitions):
+            engine.step()
+        return (clock() - began) / repetitions
+
+    for engine in engines.values():
+        engine.step()  # warm up
+    estimates = {name: max(timed(engine, 1), 1e-6) for name, engine in engines.items()}
+    for name, engine in engines.items():
+        if estimates[name] < at_least:  # the first estimate of a short time is a poor one
+            estimates[name] = max(timed(engine, math.ceil(at_least / estimates[name])), 1e-6)
+    seconds: dict[str, list[float]] = {name: [] for name in engines}
+    names = list(engines)
+    for turn in range(rounds):
+        first = turn % len(names) if names else 0
+        for name in names[first:] + names[:first]:
+            if estimates[name] < at_least:
+                # One untimed: the caches, and threads of the engine before that still wait actively for work.
+                engines[name].step()
+            seconds[name].append(timed(engines[name], math.ceil(at_least / estimates[name])))
+    return seconds
+
+
+def summary(seconds: list[float]) -> dict[str, float]:
+    """Median and quartiles in milliseconds."""
+    quartiles = torch.tensor(seconds, dtype=torch.float64).quantile(torch.tensor([0.25, 0.5, 0.75]).double()) * 1e3
+    return dict(zip(("lower_quartile_ms", "median_ms", "upper_quartile_ms"), quartiles.tolist(), strict=True))
+
+
+def judged(rows: dict[str, dict[str, object]], floor: float | None) -> dict[str, object]:
+    """The engines' rows with each one's time over ours, the best peer, and whether ours is as much faster as it has to be."""
+    ours = rows.get(OURS, {}).get("median_ms")
+    if ours is not None:
+        rows = {n: row | ({"ratio": row["median_ms"] / ours} if "median_ms" in row else {}) for n, row in rows.items()}
+    right = [name for name, row in rows.items() if name != OURS and row.get("right")]
+    best = min(right, key=lambda name: rows[name]["median_ms"], default=None)
+    speedup = rows[best].get("ratio") if best else None
+    met = None
+    if floor is not None and speedup is not None:
+        met = bool(rows[OURS]["right"]) and speedup >= floor  # a fast wrong answer meets nothing
+    return {"floor": floor, "best_peer": best, "speedup": speedup, "met": met, "engines": rows}
+
+
+def table(found: dict[str, object]) -> str:
+    """What `compare` found, for reading: median milliseconds per meta-iteration, with "!" where the gradient is wrong."""
+    workloads = found["workloads"]
+    names = list(dict.fromkeys(name for result in workloads.values() for name in result["engines"]))
+    lines = [["", *names, "best peer", "speedup", "floor", "met"]]
+    reasons = {}
+    for workload, result in workloads.items():
+        cells = [workload]
+        for name in names:
+            row = result["engines"].get(name, {})
+            if "median_ms" in row:
+                cells.append(f"{row['median_ms']:.3g}" if row["median_ms"] < 100 else f"{row['median_ms']:.0f}")
+                cells[-1] += "" if row["right"] else "!"
+                if not row["right"]:
+                    reasons[
+                        f"! {name} is wrong on {workload}: its meta-gradient is off by {row['gradient_error']:.1g}"
+                    ] = None
+            else:
+                cells.append("-")
+                reasons |= {row["missing"]: None} if "missing" in row else {}
+        speedup, floor, met = result["speedup"], result["floor"], result["met"]
+        cells += [result["best_peer"] or "-", "-" if speedup is None else f"{speedup:.2f}"]
+        cells += ["-" if floor is None else f"{floor:g}", {None: "-", True: "yes", False: "NO"}[met]]
+        lines.append(cells)
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        [
+            "Milliseconds per meta-iteration, float32 (medians)",
+            *("  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in lines),
+            *reasons,
+        ]
+    )

@@ -1,0 +1,115 @@
+"""Whole steps compiled: traced once into one graph, which inductor turns into C++ or Triton; on a GPU replayed as one CUDA graph.
+
+Compilation takes seconds to minutes, is done once for each shape, and is kept on disk by torch. It is an option
+everywhere: without a C++ compiler everything runs as it is, and a line says so.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.utils._pytree import tree_flatten, tree_unflatten
+
+OPTIONS = {"realize_reads_threshold": 2, "realize_opcount_threshold": 8}
+"""Inductor keeps more intermediate results than by default: meta-gradients use most of them several times over."""
+
+
+def unavailable(device: torch.device | str = "cpu") -> str | None:
+    """Why nothing can be compiled here, in a few words, or None."""
+    if torch.device(device).type == "cuda":
+        try:
+            import triton  # noqa: F401
+        except ImportError:
+            return "Triton is not installed"
+        return None
+    if not any(shutil.which(name) for name in ("g++", "c++", "clang++")):
+        return "there is no C++ compiler (g++ or clang++)"
+    return None
+
+
+class Compiled:
+    """A pure function of nested tensors, compiled for the shapes of its first call.
+
+    Args:
+        function: from nested dicts, lists and tuples of tensors to the like; it may call autograd.
+        what: its name in the notice.
+
+    Later calls must have the same structure, shapes and types: raises ValueError where they do not. Where nothing can be compiled
+    the function runs as it is, after one line on stderr.
+    """
+
+    def __init__(self, function: Callable[..., Any], what: str = "the step"):
+        self.function, self.what = function, what
+        self._run: Callable[..., Any] | None = None
+        self._spec: Any = None
+        self._shapes: list[Any] = []
+        self._made: Any = None
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call the function."""
+        flat, spec = tree_flatten(arguments)
+        flat = [t if t.is_contiguous() else t.contiguous() for t in flat]
+        if self._run is None:
+            self._compile(flat, spec)
+        if spec != self._spec or [(t.shape, t.dtype) for t in flat] != self._shapes:
+            raise ValueError(
+                f"{self.what} was compiled for other shapes: expected {self._shapes}, got {[(t.shape, t.dtype) for t in flat]}."
+            )
+        return tree_unflatten(list(self._run(flat)), self._made)
+
+    def _compile(self, flat: list[Tensor], spec: Any) -> None:
+        device = flat[0].device
+        self._spec, self._shapes = spec, [(t.shape, t.dtype) for t in flat]
+
+        def on_list(*tensors: Tensor) -> list[Tensor]:
+            found, self._made = tree_flatten(self.function(*tree_unflatten(list(tensors), spec)))
+            return found
+
+        reason = unavailable(device)
+        if reason is not None:
+            print(f"metaproof: not compiled, for {reason}; everything works, more slowly.", file=sys.stderr)
+            self._run = lambda tensors: on_list(*tensors)
+            return
+        # Tracing merges inputs that are one tensor, silently: each gets a tensor of its own.
+        examples = [t.detach().clone() for t in flat]
+        import torch._inductor
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            graph = make_fx(on_list, tracing_mode="fake", _allow_non_fake_inputs=True)(*examples)
+            with torch.no_grad():
+                compiled = torch._inductor.compile(graph, examples, options=OPTIONS)
+
+        def run(tensors: list[Tensor]) -> Any:
+            with torch.no_grad():
+                return compiled(*tensors)
+
+        self._run = _graphed(run, examples) if device.type == "cuda" else run
+
+
+def _graphed(run: Callable[[list[Tensor]], Any], examples: list[Tensor]) -> Callable[[list[Tensor]], Any]:
+    """The same launches, recorded once as a CUDA graph and replayed: inputs are copied to where the graph reads them."""
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for _ in range(3):
+            run(examples)
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        outputs = run(examples)
+
+    def replay(tensors: list[Tensor]) -> list[Tensor]:
+        for static, tensor in zip(examples, tensors, strict=True):
+            static.copy_(tensor)
+        graph.replay()
+        return [out.clone() for out in outputs]
+
+    return replay

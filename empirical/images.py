@@ -1,0 +1,198 @@
+"""Images of many tasks in one tensor, and what is done to them with weights for each task, differentiable to any order.
+
+The order is (n, H, W, R, T, C): points, places, runs, tasks, channels. Seen as (n, R · T · C, H, W) that is channels last, so that a
+convolution with weights for each task is a grouped one and nothing is copied; and every sum over points and places runs
+over whole rows of memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+How = tuple[Any, Any, Any, int]
+"""Stride, padding, dilation, groups."""
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images of R × T tasks: values (n, H, W, R, T, C)."""
+
+    values: Tensor
+
+    @classmethod
+    def of(cls, x: Tensor | Images) -> Images:
+        """From (R, T, n, C, H, W), or as it is."""
+        return x if isinstance(x, Images) else cls(x.permute(2, 4, 5, 0, 1, 3).contiguous())
+
+    def plain(self) -> Tensor:
+        """As (R, T, n, C, H, W)."""
+        return self.values.permute(3, 4, 0, 5, 1, 2)
+
+
+# Sums over points and places go in two stages, first along rows of places: a compiled kernel then reads blocks that fit in the
+# fastest cache, instead of one column of memory after the other. Spreading is the opposite, so that its derivative
+# goes in the same two stages.
+
+
+def total(values: Tensor) -> Tensor:
+    """Sums over points and places: (n, H, W, R, T, C) to (R, T, C)."""
+    return values.sum(2).sum((0, 1))
+
+
+def spread(own: Tensor, values: Tensor) -> Tensor:
+    """Numbers (R, T or 1, C) as they meet values (n, H, W, R, T, C)."""
+    return own.expand(*values.shape[:2], 1, *own.shape)
+
+
+# The form Φ(x, w, g) = ⟨g, conv(x, w)⟩ is linear in inputs x, weights w and output gradients g. Its three partial derivatives are
+# the convolution, its gradient with respect to the inputs, and that with respect to the weights; the derivatives of
+# each are the other two again. So three functions that call each other stand for all orders. (torch's own second
+# derivative runs a loop over groups, and groups are what tasks are here.)
+
+
+def convolve(x: Tensor, weight: Tensor, stride: Any, padding: Any, dilation: Any, groups: int) -> Tensor:
+    """Values (n, H, W, R, T, C) with weights (R, T or 1, O, C / groups, h, w), to (n, H', W', R, T, O)."""
+    runs, tasks = x.shape[3:5]
+    weight = weight.expand(-1, tasks, *weight.shape[2:]).flatten(0, 2)
+    y = _Convolution.apply(_channels(x), weight, (stride, padding, dilation, groups * runs * tasks))
+    return y.permute(0, 2, 3, 1).unflatten(-1, (runs, tasks, -1))
+
+
+def convolution_weight_gradient(
+    x: Tensor, gradient: Tensor, shape: torch.Size, stride: Any, padding: Any, dilation: Any, groups: int
+) -> Tensor:
+    """Each task's gradient of its weights, (R, T, *shape), from values and the gradient at the outputs."""
+    runs, tasks = x.shape[3:5]
+    wanted = (runs * tasks * shape[0], *shape[1:])
+    how = (stride, padding, dilation, groups * runs * tasks)
+    found = _WeightGradient.apply(_channels(x), _channels(gradient), wanted, how)
+    return found.reshape(runs, tasks, *shape)
+
+
+def _channels(x: Tensor) -> Tensor:
+    """(n, H, W, R, T, C) as (n, R · T · C, H, W)."""
+    return x.flatten(3).permute(0, 3, 1, 2)
+
+
+def _last(x: Tensor) -> Tensor:
+    """Channels last, where the convolutions of CPUs are fastest."""
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def _backward(g: Tensor, x: Tensor, weight: Tensor, how: How, of_weight: bool) -> Tensor:
+    stride, padding, dilation, groups = how
+    found = torch.ops.aten.convolution_backward(
+        _last(g), x, weight, None, stride, padding, dilation, False, [0, 0], groups, [not of_weight, of_weight, False]
+    )
+    return found[1 if of_weight else 0]
+
+
+def _shape_only(like: Tensor, shape: Any) -> Tensor:
+    """A tensor of which only the shape will be read."""
+    return torch.empty(tuple(shape), dtype=like.dtype, device=like.device, memory_format=torch.channels_last)
+
+
+class _Convolution(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x: Tensor, weight: Tensor, how: How) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.how = how
+        stride, padding, dilation, groups = how
+        return torch.ops.aten.convolution(
+            _last(x), _last(weight), None, stride, padding, dilation, False, [0, 0], groups
+        )
+
+    @staticmethod
+    def backward(ctx, g: Tensor):
+        x, weight = ctx.saved_tensors
+        wanted = ctx.needs_input_grad
+        return (
+            _InputGradient.apply(g, weight, x.shape, ctx.how) if wanted[0] else None,
+            _WeightGradient.apply(x, g, weight.shape, ctx.how) if wanted[1] else None,
+            None,
+        )
+
+
+class _InputGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, g: Tensor, weight: Tensor, shape: Any, how: How) -> Tensor:
+        ctx.save_for_backward(g, weight)
+        ctx.how = how
+        return _backward(g, _shape_only(g, shape), _last(weight), how, of_weight=False)
+
+    @staticmethod
+    def backward(ctx, u: Tensor):
+        g, weight = ctx.saved_tensors
+        wanted = ctx.needs_input_grad
+        return (
+            _Convolution.apply(u, weight, ctx.how) if wanted[0] else None,
+            _WeightGradient.apply(u, g, weight.shape, ctx.how) if wanted[1] else None,
+            None,
+            None,
+        )
+
+
+class _WeightGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x: Tensor, g: Tensor, shape: Any, how: How) -> Tensor:
+        ctx.save_for_backward(x, g)
+        ctx.how = how
+        return _backward(g, _last(x), _shape_only(g, shape), how, of_weight=True)
+
+    @staticmethod
+    def backward(ctx, v: Tensor):
+        x, g = ctx.saved_tensors
+        wanted = ctx.needs_input_grad
+        return (
+            _InputGradient.apply(g, v, x.shape, ctx.how) if wanted[0] else None,
+            _Convolution.apply(x, v, ctx.how) if wanted[1] else None,
+            None,
+            None,
+        )
+
+
+def max_pool(x: Tensor) -> Tensor:
+    """The greatest value of each 2 × 2 window, of values (n, H, W, R, T, C); ties go to the first, as torch has it."""
+    height, width = (size - size % 2 for size in x.shape[1:3])
+    a, b, c, d = _corners(x[:, :height, :width].detach())
+    top, bottom = b > a, d > c
+    below = torch.where(bottom, d, c) > torch.where(top, b, a)
+    where = torch.where(below, bottom.to(x.dtype) + 2, top.to(x.dtype))  # a number 0 to 3, of a type that compiles to fast code
+    return _Pick.apply(x[:, :height, :width], where)
+
+
+def _corners(x: Tensor) -> list[Tensor]:
+    return [x[:, i::2, j::2] for i in (0, 1) for j in (0, 1)]
+
+
+class _Pick(torch.autograd.Function):
+    """One value of each 2 × 2 window, by its number."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, where: Tensor) -> Tensor:
+        ctx.save_for_backward(where)
+        a, b, c, d = _corners(x)
+        return torch.where(where < 2, torch.where(where == 0, a, b), torch.where(where == 2, c, d))
+
+    @staticmethod
+    def backward(ctx, g: Tensor):
+        return _Spread.apply(g, *ctx.saved_tensors), None
+
+
+class _Spread(torch.autograd.Function):
+    """The transpose of `_Pick`: each value to its place in the window, and zeros."""
+
+    @staticmethod
+    def forward(ctx, g: Tensor, where: Tensor) -> Tensor:
+        ctx.save_for_backward(where)
+        place = torch.arange(4, dtype=where.dtype, device=g.device).view(2, 1, 2, *[1] * (g.ndim - 3))
+        chosen = where[:, :, None, :, None] == place
+        return torch.where(chosen, g[:, :, None, :, None], 0.0).flatten(3, 4).flatten(1, 2)
+
+    @staticmethod
+    def backward(ctx, u: Tensor):
+        return _Pick.apply(u, *ctx.saved_tensors), None

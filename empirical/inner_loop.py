@@ -1,0 +1,272 @@
+"""The inner loop: every task takes K steps θ ← θ − inner_lr · U(∇ℓ(θ)) from weights that the tasks share.
+
+Written once, for all meta-learners. What can be differentiated through is the caller's choice, and so are the ways to save
+memory: checkpointed steps, and weights kept as a shared matrix with a low-rank update.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_flatten, tree_unflatten
+
+from .layers import BatchNormMode, Gradient, LowRank, Pass, Products, TaskModel, Weight, Weights, dense
+from .losses import Loss, batched
+from .update_rules import UPDATE_RULES, UpdateRule
+
+Data = tuple[Tensor, Tensor]
+"""Inputs (R, T, n, ...) and targets (R, T, n, ...) of R × T tasks."""
+Through = Literal["nothing", "first-order", "second-order"]
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """Tasks after some inner steps.
+
+    Attributes:
+        weights: by name, each (R, T or 1, *shape).
+        rule: the update rule's parameters, each (R, T or 1, ...).
+        before: the gradients of the last step, if there was one and the rule itself adapts.
+    """
+
+    weights: Weights
+    rule: dict[str, Tensor]
+    before: dict[str, Tensor] = field(default_factory=dict)
+
+
+class InnerLoop:
+    """How tasks adapt.
+
+    Args:
+        model: any module; nn.Sequential of common layers is fastest (see `layers`).
+        loss: a name from `losses.LOSSES`, or a function of one task's (outputs, targets) that returns one number.
+        update: an inner-update rule, or the name of one in UPDATE_RULES.
+        inner_lr: one number, or one for each run (R,).
+        steps: K.
+        adapts: patterns of the names of parameters that adapt, "*" for all.
+        batch_norm: where batch norm takes its statistics from (see `layers.BATCH_NORM`).
+        checkpoint: keep only the weights between steps and compute the rest again in the backward pass.
+        low_rank: keep adapted matrices as shared matrix plus low-rank update: always, never, or (None) where that is less work.
+
+    Raises:
+        ValueError: an unknown name or mode, a pattern that matches nothing, a number out of range.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        loss: str | Loss = "cross_entropy",
+        *,
+        update: UpdateRule | str = "sgd",
+        inner_lr: float | Tensor = 0.1,
+        steps: int = 1,
+        adapts: str | Sequence[str] = "*",
+        batch_norm: BatchNormMode = "transductive",
+        checkpoint: bool = False,
+        low_rank: bool | None = None,
+    ):
+        if isinstance(update, str):
+            if update not in UPDATE_RULES:
+                raise ValueError(f"The update rule is {update!r}: expected {', '.join(map(repr, UPDATE_RULES))}.")
+            update = UPDATE_RULES[update]()
+        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 0:
+            raise ValueError(f"The number of inner steps is {steps!r}: expected a whole number, 0 or more.")
+        rate = torch.as_tensor(inner_lr, dtype=torch.float64)
+        if rate.ndim > 1 or not (torch.isfinite(rate) & (rate > 0)).all():
+            raise ValueError(f"inner_lr is {rate.tolist()}: expected a positive number, or one for each run.")
+        frozen: tuple[str, ...] = ()
+        if update.prepare is not None:
+            model, frozen = update.prepare(model)
+        self.model, self.loss_name, self.loss = TaskModel(model, batch_norm), loss, batched(loss)
+        self.update, self.inner_lr, self.steps = update, rate, steps
+        self.checkpoint, self.low_rank = checkpoint, low_rank
+        names = list(self.model.initial)
+        matched: set[str] = set()
+        for pattern in [adapts] if isinstance(adapts, str) else adapts:
+            found = fnmatch.filter(names, pattern)
+            if not found:
+                raise ValueError(f"adapts has {pattern!r}, which matches no parameter; they are {', '.join(names)}.")
+            matched |= set(found)
+        for pattern in frozen:
+            matched -= set(fnmatch.filter(names, pattern))
+        if not matched:
+            raise ValueError("No parameter adapts: widen adapts.")
+        self.adapts = frozenset(matched)
+
+    def settings(self) -> dict[str, Any]:
+        """These settings as plain data."""
+        return {
+            "loss": self.loss_name if isinstance(self.loss_name, str) else "a function",
+            "update": self.update.name,
+            "update_options": self.update.options,
+            "inner_lr": self.inner_lr.tolist(),
+            "steps": self.steps,
+            "adapts": sorted(self.adapts),
+            "batch_norm": self.model.batch_norm if self.model.has_batch_norm else None,
+            "checkpoint": self.checkpoint,
+            "low_rank": self.low_rank,
+            "model": str(self.model.module),
+        }
+
+    def rule_parameters(self, generator: torch.Generator) -> dict[str, Tensor]:
+        """The update rule's parameters at the start."""
+        return self.update.init({n: w for n, w in self.model.initial.items() if n in self.adapts}, generator)
+
+    def run(
+        self,
+        weights: dict[str, Tensor],
+        rule: dict[str, Tensor],
+        support: Data,
+        *,
+        through: Through = "nothing",
+        steps: int | None = None,
+        observe: Callable[[int, Adapted], None] | None = None,
+    ) -> Adapted:
+        """Adapt from weights (R, *shape) and the rule's parameters (R, ...), all by name.
+
+        `observe(step, adapted)` is called before the first step, with 0, and after each.
+        """
+        now = Adapted({n: w[:, None] for n, w in weights.items()}, {n: p[:, None] for n, p in rule.items()})
+        if observe:
+            observe(0, now)
+        count = self.steps if steps is None else steps
+        for step in range(count):
+            if self.checkpoint and through == "second-order":
+                now = self._checkpointed(now, support, count)
+            else:
+                now = self._step(now, support, through, count)
+            if observe:
+                observe(step + 1, now)
+        return now
+
+    def predict(self, adapted: Adapted, x: Tensor, support_x: Tensor) -> Tensor:
+        """Predictions (R, T, n, ...); the support inputs are read where batch norm takes its statistics from them."""
+        statistics = None
+        if self.model.batch_norm == "support" and self.model.has_batch_norm:
+            statistics = {}
+            self.model(adapted.weights, support_x, Pass(collect=statistics))
+        return self.model(adapted.weights, x, Pass(statistics=statistics))
+
+    def _step(self, now: Adapted, support: Data, through: Through, count: int) -> Adapted:
+        x, y = support
+        second = through == "second-order"
+        into = Pass(adapts=self.adapts)
+        with torch.enable_grad():
+            at = now.weights if second else {n: _cut(w, n in self.adapts) for n, w in now.weights.items()}
+            losses = self.loss(self.model(at, x, into), y)
+            # a task's loss reads that task's numbers alone: the gradient of the sum is each task's own
+            found = torch.autograd.grad(losses.sum(), [tap.at for tap in into.taps], create_graph=second)
+        gradients: dict[str, Gradient] = {}
+        with torch.set_grad_enabled(second):
+            for tap, d in zip(into.taps, found, strict=True):
+                for name, gradient in tap.gradients(d).items():
+                    known = gradients.get(name)
+                    gradients[name] = gradient if known is None else dense(known) + dense(gradient)
+        with torch.set_grad_enabled(through != "nothing"):
+            rule = self._adapted_rule(now, gradients, second) if self.update.adapts else now.rule
+            directions = self.update.update(rule, gradients)
+            weights = {
+                name: self._moved(w, directions[name], count) if name in directions else w
+                for name, w in now.weights.items()
+            }
+        return Adapted(weights, rule, gradients if self.update.adapts else {})
+
+    def _adapted_rule(self, now: Adapted, gradients: dict[str, Gradient], second: bool) -> dict[str, Tensor]:
+        """ξ − α ∇_ξ ℓ(θ), where θ = θ′ − α U_ξ(g′) came from the step before, with its gradients g′.
+
+        At the first step the loss does not depend on ξ. Source: arnold2019, eqs. (3), (4).
+        """
+        if not now.before:
+            return now.rule
+        names = list(now.rule)
+        tasks = next(iter(gradients.values())).shape[1]
+        rule = {n: p.expand(-1, tasks, *p.shape[2:]) for n, p in now.rule.items()}
+        with torch.enable_grad():
+            at = rule if second else {n: p.detach().requires_grad_() for n, p in rule.items()}
+            moved = self.update.update(at, now.before)
+            # the chain rule: the gradients at θ are held, and what moved θ is differentiated
+            pull = [-self._rate(gradients[n]) * gradients[n] for n in moved]
+            found = torch.autograd.grad(
+                list(moved.values()), [at[n] for n in names], pull, create_graph=second, allow_unused=True
+            )
+        return {
+            n: rule[n] if d is None else rule[n] - self._rate(rule[n]) * d for n, d in zip(names, found, strict=True)
+        }
+
+    def _checkpointed(self, now: Adapted, support: Data, count: int) -> Adapted:
+        dense_now = Adapted({n: dense(w) for n, w in now.weights.items()}, now.rule, now.before)
+        leaves, layout = tree_flatten((dense_now.weights, dense_now.rule, dense_now.before))
+        after: list[object] = []
+
+        def step(through: Through, *tensors: Tensor) -> tuple[Tensor, ...]:
+            done = self._step(Adapted(*tree_unflatten(list(tensors), layout)), support, through, count)
+            flat, shape = tree_flatten((done.weights, done.rule, done.before))
+            after[:] = [shape]
+            return tuple(flat)
+
+        found = _Again.apply(step, *leaves)
+        return Adapted(*tree_unflatten(list(found), after[0]))
+
+    def _rate(self, like: Tensor) -> Tensor | float:
+        if not self.inner_lr.ndim:
+            return self.inner_lr.item()
+        return self.inner_lr.to(like).view(-1, *[1] * (like.ndim - 1))
+
+    def _moved(self, weight: Weight, direction: Gradient, count: int) -> Weight:
+        rate = self._rate(direction.left if isinstance(direction, Products) else direction)
+        if isinstance(direction, Products) and self._keeps_low_rank(direction, count):
+            update = Products(-rate * direction.left, direction.right)
+            if isinstance(weight, LowRank):
+                old = weight.update
+                update = Products(torch.cat([old.left, update.left], 2), torch.cat([old.right, update.right], 2))
+                return LowRank(weight.base, update)
+            if weight.shape[1] == 1:
+                return LowRank(weight, update)
+        return dense(weight) - rate * dense(direction)
+
+    def _keeps_low_rank(self, direction: Products, count: int) -> bool:
+        if self.checkpoint or self.low_rank is False:
+            return False
+        if self.low_rank:
+            return True
+        rows, outputs = direction.left.shape[2:]
+        inputs = direction.right.shape[-1]
+        return direction.left.shape[1] > 1 and 2 * rows * count * (outputs + inputs) < outputs * inputs
+
+
+def _cut(weight: Weight, adapts: bool) -> Weight:
+    """The same numbers without their history; those that adapt can be differentiated with respect to."""
+    if isinstance(weight, LowRank):
+        update = Products(weight.update.left.detach(), weight.update.right.detach())
+        return LowRank(_cut(weight.base, adapts), update)
+    return weight.detach().requires_grad_(adapts)
+
+
+class _Again(torch.autograd.Function):
+    """A step whose inside is not kept for the backward pass, but computed again there."""
+
+    @staticmethod
+    def forward(ctx, step: Callable[..., tuple[Tensor, ...]], *tensors: Tensor) -> tuple[Tensor, ...]:
+        ctx.step = step
+        ctx.save_for_backward(*tensors)
+        return tuple(t.detach() for t in step("nothing", *(t.detach() for t in tensors)))
+
+    @staticmethod
+    def backward(ctx, *gradients: Tensor):
+        with torch.enable_grad():
+            leaves = [
+                t.detach().requires_grad_(wanted)
+                for t, wanted in zip(ctx.saved_tensors, ctx.needs_input_grad[1:], strict=True)
+            ]
+            found = ctx.step("second-order", *leaves)
+            pairs = [(f, g) for f, g in zip(found, gradients, strict=True) if f.requires_grad and g is not None]
+            wanted = [leaf for leaf in leaves if leaf.requires_grad]
+            pulled = iter(
+                torch.autograd.grad([f for f, _ in pairs], wanted, [g for _, g in pairs], allow_unused=True)
+            )
+        return None, *(next(pulled) if leaf.requires_grad else None for leaf in leaves)
