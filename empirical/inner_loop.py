@@ -167,6 +167,8 @@ class InnerLoop:
                 for name, gradient in tap.gradients(d).items():
                     known = gradients.get(name)
                     gradients[name] = gradient if known is None else dense(known) + dense(gradient)
+            if not self.update.products:
+                gradients = {name: dense(gradient) for name, gradient in gradients.items()}
         with torch.set_grad_enabled(through != "nothing"):
             rule = self._adapted_rule(now, gradients, second) if self.update.adapts else now.rule
             directions = self.update.update(rule, gradients)

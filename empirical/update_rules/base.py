@@ -22,7 +22,7 @@ class UpdateRule(NamedTuple):
         update: from the rule's parameters, each (R, T or 1, ...), and gradients, each (R, T, *shape), to directions of the
             same shapes.
         adapts: whether the rule's parameters take gradient steps inside a task too.
-        products: whether `update` takes and returns gradients of matrices as `Products`.
+        products: whether `update` takes gradients of matrices as `Products`; else it is given tensors only.
         options: what the rule was made with, for records.
         prepare: what the rule has to change in a model: from the model to the new one and the patterns of the names of weights in
             it that must not adapt; None where it changes nothing.
@@ -60,9 +60,7 @@ def per_weight(
         for key, value in parameters.items():
             weight, part = key.rsplit(":", 1)
             own[weight][part] = value
-        return {
-            key: update_one(own[key], gradient if products else dense(gradient)) for key, gradient in gradients.items()
-        }
+        return {key: update_one(own[key], gradient) for key, gradient in gradients.items()}
 
     return UpdateRule(name, init, update, adapts, products, options or {})
 
