@@ -6,16 +6,16 @@ everywhere: without a C++ compiler everything runs as it is, and a line says so.
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
-from torch.utils._pytree import tree_flatten, tree_unflatten
 
 OPTIONS = {"realize_reads_threshold": 2, "realize_opcount_threshold": 8}
 """Inductor keeps more intermediate results than by default: meta-gradients use most of them several times over."""
@@ -41,35 +41,35 @@ class Compiled:
         function: from nested dicts, lists and tuples of tensors to the like; it may call autograd.
         what: its name in the notice.
 
-    Later calls must have the same structure, shapes and types: raises ValueError where they do not. Where nothing can be compiled
+    Later calls must have the same structure and shapes: raises ValueError where they do not. Where nothing can be compiled
     the function runs as it is, after one line on stderr.
     """
 
     def __init__(self, function: Callable[..., Any], what: str = "the step"):
         self.function, self.what = function, what
         self._run: Callable[..., Any] | None = None
-        self._spec: Any = None
-        self._shapes: list[Any] = []
+        self._shapes: list[torch.Size] = []
         self._made: Any = None
 
     def __call__(self, *arguments: Any) -> Any:
         """Call the function."""
-        flat, spec = tree_flatten(arguments)
-        flat = [t if t.is_contiguous() else t.contiguous() for t in flat]
+        flat: list[Tensor] = []
+        _collect(arguments, flat)
         if self._run is None:
-            self._compile(flat, spec)
-        if spec != self._spec or [(t.shape, t.dtype) for t in flat] != self._shapes:
-            raise ValueError(
-                f"{self.what} was compiled for other shapes: expected {self._shapes}, got {[(t.shape, t.dtype) for t in flat]}."
-            )
-        return tree_unflatten(list(self._run(flat)), self._made)
+            self._compile(arguments, flat)
+        shapes = [t.shape for t in flat]
+        if shapes != self._shapes:
+            raise ValueError(f"{self.what} was compiled for tensors of shapes {self._shapes}: got {shapes}.")
+        found = iter(self._run([t if t.is_contiguous() else t.contiguous() for t in flat]))
+        return _rebuilt(self._made, found)
 
-    def _compile(self, flat: list[Tensor], spec: Any) -> None:
-        device = flat[0].device
-        self._spec, self._shapes = spec, [(t.shape, t.dtype) for t in flat]
+    def _compile(self, arguments: Any, flat: list[Tensor]) -> None:
+        device, self._shapes = flat[0].device, [t.shape for t in flat]
 
         def on_list(*tensors: Tensor) -> list[Tensor]:
-            found, self._made = tree_flatten(self.function(*tree_unflatten(list(tensors), spec)))
+            self._made = self.function(*_rebuilt(arguments, iter(tensors)))
+            found: list[Tensor] = []
+            _collect(self._made, found)
             return found
 
         reason = unavailable(device)
@@ -78,20 +78,42 @@ class Compiled:
             self._run = lambda tensors: on_list(*tensors)
             return
         # Tracing merges inputs that are one tensor, silently: each gets a tensor of its own.
-        examples = [t.detach().clone() for t in flat]
-        import torch._inductor
+        examples = [t.detach().clone(memory_format=torch.contiguous_format) for t in flat]
+        from torch._inductor import compile as inductor
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             graph = make_fx(on_list, tracing_mode="fake", _allow_non_fake_inputs=True)(*examples)
             with torch.no_grad():
-                compiled = torch._inductor.compile(graph, examples, options=OPTIONS)
+                compiled = inductor(graph, examples, options=OPTIONS)
 
         def run(tensors: list[Tensor]) -> Any:
             with torch.no_grad():
                 return compiled(*tensors)
 
+        self._made = _rebuilt(self._made, itertools.repeat(None))  # only its structure, without the tensors of the trace
         self._run = _graphed(run, examples) if device.type == "cuda" else run
+
+
+# torch's own trees of tensors take longer than a small compiled step does
+
+
+def _collect(tree: Any, into: list[Tensor]) -> None:
+    """Append the tensors of nested dicts, lists and tuples."""
+    if isinstance(tree, Tensor):
+        into.append(tree)
+    else:
+        for part in tree.values() if isinstance(tree, dict) else tree:
+            _collect(part, into)
+
+
+def _rebuilt(tree: Any, tensors: Iterator[Any]) -> Any:
+    """The same structure with other tensors."""
+    if isinstance(tree, dict):
+        return {name: _rebuilt(part, tensors) for name, part in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        return type(tree)([_rebuilt(part, tensors) for part in tree])
+    return next(tensors)
 
 
 def _graphed(run: Callable[[list[Tensor]], Any], examples: list[Tensor]) -> Callable[[list[Tensor]], Any]:

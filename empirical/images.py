@@ -57,25 +57,28 @@ def spread(own: Tensor, values: Tensor) -> Tensor:
 def convolve(x: Tensor, weight: Tensor, stride: Any, padding: Any, dilation: Any, groups: int) -> Tensor:
     """Values (n, H, W, R, T, C) with weights (R, T or 1, O, C / groups, h, w), to (n, H', W', R, T, O)."""
     runs, tasks = x.shape[3:5]
-    weight = weight.expand(-1, tasks, *weight.shape[2:]).flatten(0, 2)
-    y = _Convolution.apply(_channels(x), weight, (stride, padding, dilation, groups * runs * tasks))
+    y = _Convolution.apply(_channels(x), _stacked(weight, tasks), (stride, padding, dilation, groups * runs * tasks))
     return y.permute(0, 2, 3, 1).unflatten(-1, (runs, tasks, -1))
 
 
 def convolution_weight_gradient(
-    x: Tensor, gradient: Tensor, shape: torch.Size, stride: Any, padding: Any, dilation: Any, groups: int
+    x: Tensor, gradient: Tensor, weight: Tensor, stride: Any, padding: Any, dilation: Any, groups: int
 ) -> Tensor:
     """Each task's gradient of its weights, (R, T, *shape), from values and the gradient at the outputs."""
     runs, tasks = x.shape[3:5]
-    wanted = (runs * tasks * shape[0], *shape[1:])
     how = (stride, padding, dilation, groups * runs * tasks)
-    found = _WeightGradient.apply(_channels(x), _channels(gradient), wanted, how)
-    return found.reshape(runs, tasks, *shape)
+    found = _WeightGradient.apply(_channels(x), _channels(gradient), _stacked(weight, tasks).detach(), how)
+    return found.reshape(runs, tasks, *weight.shape[2:])
 
 
 def _channels(x: Tensor) -> Tensor:
     """(n, H, W, R, T, C) as (n, R · T · C, H, W)."""
     return x.flatten(3).permute(0, 3, 1, 2)
+
+
+def _stacked(weight: Tensor, tasks: int) -> Tensor:
+    """(R, T or 1, O, C, h, w) as (R · T · O, C, h, w)."""
+    return weight.expand(-1, tasks, *weight.shape[2:]).flatten(0, 2)
 
 
 def _last(x: Tensor) -> Tensor:
@@ -84,16 +87,13 @@ def _last(x: Tensor) -> Tensor:
 
 
 def _backward(g: Tensor, x: Tensor, weight: Tensor, how: How, of_weight: bool) -> Tensor:
+    # Of the one that is differentiated only the shape is read; a tensor that is there already costs nothing.
     stride, padding, dilation, groups = how
+    wanted = [not of_weight, of_weight, False]
     found = torch.ops.aten.convolution_backward(
-        _last(g), x, weight, None, stride, padding, dilation, False, [0, 0], groups, [not of_weight, of_weight, False]
+        _last(g), _last(x), _last(weight), None, stride, padding, dilation, False, [0, 0], groups, wanted
     )
     return found[1 if of_weight else 0]
-
-
-def _shape_only(like: Tensor, shape: Any) -> Tensor:
-    """A tensor of which only the shape will be read."""
-    return torch.empty(tuple(shape), dtype=like.dtype, device=like.device, memory_format=torch.channels_last)
 
 
 class _Convolution(torch.autograd.Function):
@@ -111,18 +111,18 @@ class _Convolution(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         wanted = ctx.needs_input_grad
         return (
-            _InputGradient.apply(g, weight, x.shape, ctx.how) if wanted[0] else None,
-            _WeightGradient.apply(x, g, weight.shape, ctx.how) if wanted[1] else None,
+            _InputGradient.apply(g, weight, x.detach(), ctx.how) if wanted[0] else None,
+            _WeightGradient.apply(x, g, weight.detach(), ctx.how) if wanted[1] else None,
             None,
         )
 
 
 class _InputGradient(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, g: Tensor, weight: Tensor, shape: Any, how: How) -> Tensor:
+    def forward(ctx, g: Tensor, weight: Tensor, like: Tensor, how: How) -> Tensor:
         ctx.save_for_backward(g, weight)
         ctx.how = how
-        return _backward(g, _shape_only(g, shape), _last(weight), how, of_weight=False)
+        return _backward(g, like, weight, how, of_weight=False)
 
     @staticmethod
     def backward(ctx, u: Tensor):
@@ -130,7 +130,7 @@ class _InputGradient(torch.autograd.Function):
         wanted = ctx.needs_input_grad
         return (
             _Convolution.apply(u, weight, ctx.how) if wanted[0] else None,
-            _WeightGradient.apply(u, g, weight.shape, ctx.how) if wanted[1] else None,
+            _WeightGradient.apply(u, g, weight.detach(), ctx.how) if wanted[1] else None,
             None,
             None,
         )
@@ -138,17 +138,17 @@ class _InputGradient(torch.autograd.Function):
 
 class _WeightGradient(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x: Tensor, g: Tensor, shape: Any, how: How) -> Tensor:
+    def forward(ctx, x: Tensor, g: Tensor, like: Tensor, how: How) -> Tensor:
         ctx.save_for_backward(x, g)
         ctx.how = how
-        return _backward(g, _last(x), _shape_only(g, shape), how, of_weight=True)
+        return _backward(g, x, like, how, of_weight=True)
 
     @staticmethod
     def backward(ctx, v: Tensor):
         x, g = ctx.saved_tensors
         wanted = ctx.needs_input_grad
         return (
-            _InputGradient.apply(g, v, x.shape, ctx.how) if wanted[0] else None,
+            _InputGradient.apply(g, v, x.detach(), ctx.how) if wanted[0] else None,
             _Convolution.apply(x, v, ctx.how) if wanted[1] else None,
             None,
             None,

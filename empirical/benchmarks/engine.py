@@ -9,6 +9,7 @@ from ..meta_learners import MAML
 from ..optimizers import BETA1
 from ..trainer import Trainer
 from ..update_rules import klin, sgd
+from .measuring import OURS, UNCOMPILED
 from .workloads import Batch, Workload
 
 _PARTS = {"left": "left0", "right": "right0"}
@@ -17,7 +18,7 @@ _PARTS = {"left": "left0", "right": "right0"}
 class Engine:
     """`MAML` under `Trainer(compile=...)`."""
 
-    def __init__(self, name: str = "metaproof", compile: bool = True):
+    def __init__(self, name: str = OURS, compile: bool = True):
         self.name, self.compile = name, compile
 
     def available(self) -> str | None:
@@ -76,5 +77,6 @@ class _Prepared:
         return self.trainer.step(self.batch)["loss"].item()
 
 
-ENGINE = Engine()
-UNCOMPILED = Engine("uncompiled", compile=False)
+ENGINES = {name: Engine(name, compile=name == OURS) for name in (OURS, UNCOMPILED)}
+"""The engine with its steps compiled, and as they are."""
+ENGINE = ENGINES[OURS]

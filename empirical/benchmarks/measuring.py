@@ -17,7 +17,8 @@ from .memory import peak_of_step
 from .peers import PEERS, Peer, Prepared
 from .workloads import FLOORS, Workload
 
-OURS = "metaproof"
+OURS, UNCOMPILED = "metaproof", "uncompiled"
+"""This package's engine, with its steps compiled and as they are."""
 TOLERANCE = 1e-10
 """The relative error in float64, of the meta-gradient and of the losses of STEPS meta-iterations, up to which an engine is right."""
 STEPS = 3
@@ -157,7 +158,7 @@ def judged(rows: dict[str, dict[str, object]], floor: float | None) -> dict[str,
     ours = rows.get(OURS, {}).get("median_ms")
     if ours is not None:
         rows = {n: row | ({"ratio": row["median_ms"] / ours} if "median_ms" in row else {}) for n, row in rows.items()}
-    right = [name for name, row in rows.items() if name != OURS and row.get("right")]
+    right = [name for name, row in rows.items() if name not in (OURS, UNCOMPILED) and row.get("right")]
     best = min(right, key=lambda name: rows[name]["median_ms"], default=None)
     speedup = rows[best].get("ratio") if best else None
     met = None

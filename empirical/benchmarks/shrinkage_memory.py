@@ -14,12 +14,11 @@ import time
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from .. import records
 from ..meta_learners import Shrinkage
 from ..modules import per_tensor
-from ..objective import flatten, of_module
 
 STEPS = {"h_free": (10, 100, 1000), "unrolled": (10, 100)}
 """The lengths of the inner loop that are measured; at 1000 steps the unrolled loop would take gigabytes."""
@@ -44,6 +43,20 @@ def compare(steps: dict[str, tuple[int, ...]] = STEPS) -> dict[str, object]:
     return found | rows | {"growth": growth, "environment": records.environment("cpu", torch.float64)}
 
 
+def table(found: dict[str, object]) -> str:
+    """What `compare` found, for reading."""
+    lines = [
+        f"One meta-gradient of Shrinkage, {found['model']}, {found['tasks']} tasks; memory above what the process held before"
+    ]
+    for way in ("h_free", "unrolled"):
+        for row in found[way]:
+            lines.append(f"{way:10}K = {row['steps']:<6}{row['peak_mib']:8.1f} MiB{row['seconds']:9.2f} s")
+    for way, growth in found["growth"].items():
+        first, *_, last = (row["steps"] for row in found[way])
+        lines.append(f"{way}: {growth:.2f} times the memory for {last // first} times the steps")
+    return "\n".join(lines)
+
+
 def _measured(gradient: str, steps: int) -> dict[str, float]:
     command = [sys.executable, "-m", "empirical.benchmarks.shrinkage_memory", gradient, str(steps)]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -65,17 +78,21 @@ def measure(gradient: str, steps: int) -> dict[str, float]:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(16, 128), nn.Tanh(), nn.Linear(128, 128), nn.Tanh(), nn.Linear(128, 4)).double()
-    objective = of_module(model, lambda out, y: (out - y).square().sum() / 2)
-    learner = Shrinkage(objective, per_tensor(model), steps, 1e-3, gradient=gradient)
-    learned = learner.init(flatten(model)[None], 1.0)
-    data = [(torch.randn(1, TASKS, 20, 16).double(), torch.randn(1, TASKS, 20, 4).double()) for _ in range(2)]
+
+    def loss(output: Tensor, target: Tensor) -> Tensor:
+        return (output - target).square().sum() / 2
+
+    def learner(steps: int) -> Shrinkage:
+        return Shrinkage(model, loss, modules=per_tensor(model), steps=steps, inner_lr=1e-3, gradient=gradient)
+
+    learned = learner(steps).init(1)
+    batch = tuple(torch.randn(1, TASKS, 20, width).double() for width in (16, 4, 16, 4))
     # one short loop each way, so that what torch loads on first use is not counted
-    first = [tuple(part[:, :1] for part in pair) for pair in data]
-    Shrinkage(objective, per_tensor(model), 1, 1e-3, gradient=gradient).gradients(learned, *first)
+    learner(1).gradients(learned, tuple(part[:, :1] for part in batch))
     before, began = peak_mib(), time.perf_counter()
-    _, loss = learner.gradients(learned, *data)
+    _, measured = learner(steps).gradients(learned, batch)
     seconds = time.perf_counter() - began
-    return {"peak_mib": peak_mib() - before, "seconds": seconds, "query_loss": float(loss)}
+    return {"peak_mib": peak_mib() - before, "seconds": seconds, "query_loss": float(measured["loss"])}
 
 
 if __name__ == "__main__":

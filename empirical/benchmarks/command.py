@@ -1,0 +1,49 @@
+"""The command `python -m empirical bench`: this engine and its peers on the workloads, and what memory they take."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from . import shrinkage_memory
+from .engine import ENGINES
+from .measuring import compare, table
+from .peers import PEERS
+from .workloads import WORKLOADS
+
+MEMORY = {"loop": "empirical.benchmarks.peers.loop:Loop", "metaproof": "empirical.benchmarks.engine:ENGINE"}
+"""Whose memory is measured, and where a fresh process finds it."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    engines = ENGINES | PEERS
+    parser.add_argument(
+        "--workload", action="append", choices=WORKLOADS, metavar="NAME", help=f"repeatable; of {', '.join(WORKLOADS)}"
+    )
+    parser.add_argument(
+        "--engine", action="append", choices=engines, metavar="NAME", help=f"repeatable; of {', '.join(engines)}"
+    )
+    parser.add_argument("--rounds", type=int, default=7, help="how often every engine is timed (default: 7)")
+    parser.add_argument(
+        "--shrinkage", action="store_true", help="instead, the memory of Shrinkage's meta-gradient against its inner steps"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure and print; returns the exit code 0."""
+    if options.shrinkage:
+        found = shrinkage_memory.compare()
+        print(json.dumps(found, indent=1) if options.json else shrinkage_memory.table(found))
+        return 0
+    found = compare(
+        [WORKLOADS[name] for name in options.workload or WORKLOADS],
+        [(ENGINES | PEERS)[name] for name in options.engine or ENGINES | PEERS],
+        options.rounds,
+        memory=MEMORY,
+        report=lambda line: print(line, file=sys.stderr, flush=True),
+    )
+    print(json.dumps(found, indent=1) if options.json else table(found))
+    return 0
