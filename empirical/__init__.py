@@ -4,7 +4,7 @@ An independent witness for exact formulas: nothing here uses one. Losses carry t
 constant unless a name or `half=False` says otherwise.
 """
 
-from .adaptation import adapt, chain, descend, layer_rule, only_layers, only_tensors, precondition
+from .adaptation import adapt, chain, layer_rule, only_layers, only_tensors, precondition
 from .divergence import DivergenceError
 from .meta_learners import ANIL, MAML, Reptile, Shrinkage
 from .meta_loss import (
@@ -18,15 +18,14 @@ from .meta_loss import (
     stochastic_gradient_moments,
     task_meta_gradients,
 )
-from .regression_models import effective_weight, squared_error
 from .modules import Modules, grouped, one_module, per_entry, per_tensor
 from .objective import flatten, of_module, unflatten
 from .optimizers import adam, sgd
+from .regression_models import effective_weight, squared_error
 from .regression_training import MetaTraining, meta_train
-from .tasks.hierarchical import HierarchicalTasks
-from .tasks.regression import Batch, RegressionTasks, population, sample, sample_theta, theta_nodes
+from .tasks.hierarchical import HierarchicalModel, HierarchicalTasks
+from .tasks.regression import Batch, RegressionEpisodes, RegressionTasks, population, sample, sample_theta, theta_nodes
 from .trainer import CheckpointError, Evaluation, Trainer
-from .training import Outer, Trained, train
 from .update_rules import UPDATE_RULES, UpdateRule, cfc, kfc, klin, learned_rates, meta_curvature, meta_sgd, t_nets
 
 __all__ = [
@@ -34,16 +33,16 @@ __all__ = [
     "Batch",
     "CheckpointError",
     "DivergenceError",
-    "HierarchicalTasks",
     "Evaluation",
+    "HierarchicalModel",
+    "HierarchicalTasks",
     "MAML",
     "MetaTraining",
     "Modules",
-    "Outer",
+    "RegressionEpisodes",
     "RegressionTasks",
     "Reptile",
     "Shrinkage",
-    "Trained",
     "Trainer",
     "UPDATE_RULES",
     "UpdateRule",
@@ -51,7 +50,6 @@ __all__ = [
     "adapt",
     "cfc",
     "chain",
-    "descend",
     "effective_weight",
     "effective_weight_after_step",
     "finite_support_loss_quadrature",
@@ -85,6 +83,5 @@ __all__ = [
     "t_nets",
     "task_meta_gradients",
     "theta_nodes",
-    "train",
     "unflatten",
 ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import json
 import shutil
 import sys
 from pathlib import Path
@@ -13,11 +12,12 @@ from typing import NoReturn
 import torch
 
 from . import records
+from .benchmarks import command as benchmarks
 from .divergence import DivergenceError
 from .experiments import EXPERIMENTS
 from .experiments.chen2019 import slug
 from .progress import Progress
-from .training import CheckpointError
+from .trainer import CheckpointError
 
 
 class _Parser(argparse.ArgumentParser):
@@ -47,13 +47,11 @@ def main(arguments: list[str] | None = None) -> int:
     run.add_argument("--out", type=Path, default=Path("results"), help="folder for the record (default: results)")
     run.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="default: cpu")
     run.add_argument("--seed", type=int, default=0, help="the first seed, 0 or more (default: 0)")
-    bench = commands.add_parser(
-        "bench", help="measure the memory of Shrinkage's meta-gradient against the number of inner steps"
-    )
-    bench.add_argument("--json", action="store_true", help="print JSON")
+    bench = commands.add_parser("bench", help="time this engine against the installed peers, after checking gradients")
+    benchmarks.add_arguments(bench)
     options = parser.parse_args(arguments)
     if options.command == "bench":
-        return _bench(options.json)
+        return benchmarks.run(options)
     if options.command == "list":
         for name, module in EXPERIMENTS.items():
             print(f"{name:28}{', '.join(module.TIERS):20}{module.SUMMARY}")
@@ -139,25 +137,6 @@ def _clear(work: Path, methods: list[str]) -> None:
         shutil.rmtree(work / slug(name), ignore_errors=True)
     if work.is_dir() and not any(work.iterdir()):
         work.rmdir()
-
-
-def _bench(as_json: bool) -> int:
-    from .benchmarks.shrinkage_memory import compare
-
-    found = compare()
-    if as_json:
-        print(json.dumps(found, indent=1))
-        return 0
-    print(
-        f"One meta-gradient of Shrinkage, {found['model']}, {found['tasks']} tasks; memory above what the process held before"
-    )
-    for way in ("h_free", "unrolled"):
-        for row in found[way]:
-            print(f"{way:10}K = {row['steps']:<6}{row['peak_mib']:8.1f} MiB{row['seconds']:9.2f} s")
-    for way, growth in found["growth"].items():
-        first, *_, last = (row["steps"] for row in found[way])
-        print(f"{way}: {growth:.2f} times the memory for {last // first} times the steps")
-    return 0
 
 
 if __name__ == "__main__":

@@ -1,15 +1,11 @@
-"""The inner loop: gradient steps by autograd, for many tasks at once, that can be differentiated through."""
+"""Gradient steps by plain autograd, for many tasks at once: the witness for exact formulas, and for the engine's inner loop."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor
-
-from .divergence import DivergenceError
-from .optimizers import Optimizer, sgd
 
 Tensors = tuple[Tensor, ...]
 Loss = Callable[[Tensors], Tensor]
@@ -42,74 +38,6 @@ def adapt(
             updates = transform(gradients) if transform else gradients
             current = tuple(p - lr * u for p, u in zip(current, updates, strict=True))
     return current
-
-
-def descend(
-    loss: Callable[[Tensor], Tensor],
-    start: Tensor,
-    *,
-    rate: Tensor | float,
-    steps: int,
-    optimizer: Optimizer | None = None,
-    through: Literal["nothing", "first-order", "second-order"] = "nothing",
-    observe: Callable[[int, Tensor], None] | None = None,
-) -> Tensor:
-    """Minimise R × T losses by gradient steps, each over its own parameters: start (R, T, P), loss to (R, T).
-
-    `rate` broadcasts against (R, T, P). `through` says what of the steps the result can be differentiated through: nothing,
-    which keeps the memory constant in the number of steps; the sum of the steps, each gradient taken as a constant
-    (first-order MAML); or the gradients too. `observe(step, parameters)` is called before the first step, with 0, and after
-    each. Raises ValueError for a negative number of steps. A parameter that is not finite is left so: see `check_finite`.
-    """
-    if steps < 0:
-        raise ValueError(f"The number of inner steps is {steps}: expected 0 or more.")
-    optimizer = optimizer or sgd()
-    point = start.detach() if through == "nothing" else start
-    state = optimizer.init(point.detach())
-    if observe:
-        observe(0, point)
-    for step in range(1, steps + 1):
-        with torch.enable_grad():
-            at = point if through == "second-order" and point.requires_grad else point.detach().requires_grad_()
-            # A task's loss reads that task's parameters alone: the gradient of the sum is each task's own.
-            (gradient,) = torch.autograd.grad(loss(at).sum(), at, create_graph=through == "second-order")
-        direction, state = optimizer.update(gradient, state)
-        point = point - rate * direction
-        if through == "nothing":
-            point = point.detach()
-        if observe:
-            observe(step, point)
-    return point
-
-
-def check_finite(
-    end: Tensor, again: Callable[[Callable[[int, Tensor], None]], object], setting: str, rates: Sequence[float]
-) -> None:
-    """Raise DivergenceError where parameters (R, T, P) that `descend` returned are not finite.
-
-    Looking only at the end costs nothing while all is well, also on a GPU; the step at which it went wrong is found by
-    running the loop `again(observe)`, which is deterministic. `setting` and one rate for each run go into the message.
-    """
-    if torch.isfinite(end).all():
-        return
-    found: list[tuple[int, int, int]] = []
-
-    def observe(step: int, point: Tensor) -> None:
-        bad = torch.nonzero(~torch.isfinite(point).all(dim=-1))
-        if len(bad) and not found:
-            found.append((step, *bad[0].tolist()))
-
-    again(observe)
-    if not found:  # on a GPU sums may come out otherwise the second time
-        raise DivergenceError(
-            f"The inner loop is not finite at its end, with {setting}: take a smaller inner learning rate."
-        )
-    step, run, task = found[0]
-    raise DivergenceError(
-        f"The inner loop is not finite from step {step} on, in task {task} of run {run}, with {setting} and inner learning rate "
-        f"{rates[run]:.4g}: take a smaller inner learning rate, or one below 2 over the objective's largest curvature.",
-        run,
-    )
 
 
 def only_tensors(adapts: Sequence[bool]) -> Transform:

@@ -41,35 +41,40 @@ class Compiled:
         function: from nested dicts, lists and tuples of tensors to the like; it may call autograd.
         what: its name in the notice.
 
-    Later calls must have the same structure and shapes: raises ValueError where they do not. Where nothing can be compiled
+    Later calls must have the same names, shapes and types: raises ValueError where they do not. Where nothing can be compiled
     the function runs as it is, after one line on stderr.
     """
 
     def __init__(self, function: Callable[..., Any], what: str = "the step"):
         self.function, self.what = function, what
         self._run: Callable[..., Any] | None = None
-        self._shapes: list[torch.Size] = []
+        self._form: list[Any] = []
         self._made: Any = None
 
     def __call__(self, *arguments: Any) -> Any:
         """Call the function."""
         flat: list[Tensor] = []
-        _collect(arguments, flat)
+        names: list[str] = []
+        _collect(arguments, flat, names)
+        # the compiled code checks nothing: it would read other types as its own, and tensors in another order as theirs
+        form = [names, [t.shape for t in flat], [t.dtype for t in flat]]
         if self._run is None:
             self._compile(arguments, flat)
-        shapes = [t.shape for t in flat]
-        if shapes != self._shapes:
-            raise ValueError(f"{self.what} was compiled for tensors of shapes {self._shapes}: got {shapes}.")
+            self._form = form
+        if form != self._form:
+            raise ValueError(
+                f"{self.what} was compiled for other names, shapes or types: expected {self._form}, got {form}."
+            )
         found = iter(self._run([t if t.is_contiguous() else t.contiguous() for t in flat]))
         return _rebuilt(self._made, found)
 
     def _compile(self, arguments: Any, flat: list[Tensor]) -> None:
-        device, self._shapes = flat[0].device, [t.shape for t in flat]
+        device = flat[0].device
 
         def on_list(*tensors: Tensor) -> list[Tensor]:
             self._made = self.function(*_rebuilt(arguments, iter(tensors)))
             found: list[Tensor] = []
-            _collect(self._made, found)
+            _collect(self._made, found, [])
             return found
 
         reason = unavailable(device)
@@ -91,20 +96,26 @@ class Compiled:
             with torch.no_grad():
                 return compiled(*tensors)
 
-        self._made = _rebuilt(self._made, itertools.repeat(None))  # only its structure, without the tensors of the trace
+        self._made = _rebuilt(
+            self._made, itertools.repeat(None)
+        )  # only its structure, without the tensors of the trace
         self._run = _graphed(run, examples) if device.type == "cuda" else run
 
 
 # torch's own trees of tensors take longer than a small compiled step does
 
 
-def _collect(tree: Any, into: list[Tensor]) -> None:
-    """Append the tensors of nested dicts, lists and tuples."""
+def _collect(tree: Any, into: list[Tensor], names: list[str]) -> None:
+    """Append the tensors of nested dicts, lists and tuples, and the dicts' names."""
     if isinstance(tree, Tensor):
         into.append(tree)
+    elif isinstance(tree, dict):
+        names.extend(tree)
+        for part in tree.values():
+            _collect(part, into, names)
     else:
-        for part in tree.values() if isinstance(tree, dict) else tree:
-            _collect(part, into)
+        for part in tree:
+            _collect(part, into, names)
 
 
 def _rebuilt(tree: Any, tensors: Iterator[Any]) -> Any:

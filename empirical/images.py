@@ -161,7 +161,9 @@ def max_pool(x: Tensor) -> Tensor:
     a, b, c, d = _corners(x[:, :height, :width].detach())
     top, bottom = b > a, d > c
     below = torch.where(bottom, d, c) > torch.where(top, b, a)
-    where = torch.where(below, bottom.to(x.dtype) + 2, top.to(x.dtype))  # a number 0 to 3, of a type that compiles to fast code
+    where = torch.where(
+        below, bottom.to(x.dtype) + 2, top.to(x.dtype)
+    )  # a number 0 to 3, of a type that compiles to fast code
     return _Pick.apply(x[:, :height, :width], where)
 
 

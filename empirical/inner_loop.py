@@ -24,6 +24,29 @@ Data = tuple[Tensor, Tensor]
 Through = Literal["nothing", "first-order", "second-order"]
 
 
+def checked_steps(steps: object, least: int) -> int:
+    """K as it is. Raises ValueError unless it is a whole number, `least` or more."""
+    if isinstance(steps, bool) or not isinstance(steps, int) or steps < least:
+        raise ValueError(f"The number of inner steps is {steps!r}: expected a whole number, {least} or more.")
+    return steps
+
+
+def checked_rate(inner_lr: float | Tensor) -> Tensor:
+    """The inner learning rate, () or (R,). Raises ValueError unless it is positive."""
+    rate = torch.as_tensor(inner_lr, dtype=torch.float64)
+    if rate.ndim > 1 or not (torch.isfinite(rate) & (rate > 0)).all():
+        raise ValueError(f"inner_lr is {rate.tolist()}: expected a positive number, or one for each run.")
+    return rate
+
+
+def check_runs(rate: Tensor, runs: int) -> None:
+    """Raise ValueError where there are rates for another number of runs."""
+    if rate.ndim and len(rate) != runs:
+        raise ValueError(
+            f"There are {len(rate)} inner learning rates and {runs} runs: give one for all, or one for each."
+        )
+
+
 @dataclass(frozen=True)
 class Adapted:
     """Tasks after some inner steps.
@@ -74,16 +97,11 @@ class InnerLoop:
             if update not in UPDATE_RULES:
                 raise ValueError(f"The update rule is {update!r}: expected {', '.join(map(repr, UPDATE_RULES))}.")
             update = UPDATE_RULES[update]()
-        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 0:
-            raise ValueError(f"The number of inner steps is {steps!r}: expected a whole number, 0 or more.")
-        rate = torch.as_tensor(inner_lr, dtype=torch.float64)
-        if rate.ndim > 1 or not (torch.isfinite(rate) & (rate > 0)).all():
-            raise ValueError(f"inner_lr is {rate.tolist()}: expected a positive number, or one for each run.")
         frozen: tuple[str, ...] = ()
         if update.prepare is not None:
             model, frozen = update.prepare(model)
         self.model, self.loss_name, self.loss = TaskModel(model, batch_norm), loss, batched(loss)
-        self.update, self.inner_lr, self.steps = update, rate, steps
+        self.update, self.inner_lr, self.steps = update, checked_rate(inner_lr), checked_steps(steps, 0)
         self.checkpoint, self.low_rank = checkpoint, low_rank
         names = list(self.model.initial)
         matched: set[str] = set()
@@ -131,6 +149,7 @@ class InnerLoop:
 
         `observe(step, adapted)` is called before the first step, with 0, and after each.
         """
+        check_runs(self.inner_lr, len(next(iter(weights.values()))))
         now = Adapted({n: w[:, None] for n, w in weights.items()}, {n: p[:, None] for n, p in rule.items()})
         if observe:
             observe(0, now)
@@ -268,7 +287,5 @@ class _Again(torch.autograd.Function):
             found = ctx.step("second-order", *leaves)
             pairs = [(f, g) for f, g in zip(found, gradients, strict=True) if f.requires_grad and g is not None]
             wanted = [leaf for leaf in leaves if leaf.requires_grad]
-            pulled = iter(
-                torch.autograd.grad([f for f, _ in pairs], wanted, [g for _, g in pairs], allow_unused=True)
-            )
+            pulled = iter(torch.autograd.grad([f for f, _ in pairs], wanted, [g for _, g in pairs], allow_unused=True))
         return None, *(next(pulled) if leaf.requires_grad else None for leaf in leaves)

@@ -43,7 +43,7 @@ class Products:
 
     def dense(self) -> Tensor:
         """As a matrix for each task: (R, T, o, i)."""
-        return self.left.mT @ self.right
+        return matmul(self.left.mT, self.right)
 
 
 @dataclass(frozen=True)
@@ -238,13 +238,20 @@ def _linear(layer: nn.Linear, weights: Weights, x: Tensor | Images, into: Pass, 
 def _product(x: Tensor, weight: Weight) -> Tensor:
     """Inputs (R, T, n, i) times weight (R, T or 1, o, i) transposed."""
     if isinstance(weight, LowRank):
-        return _product(x, weight.base) + (x @ weight.update.right.mT) @ weight.update.left
-    if weight.shape[1] > 1 or x.shape[1] == 1:
-        return x @ weight.mT
+        return _product(x, weight.base) + matmul(matmul(x, weight.update.right.mT), weight.update.left)
+    if weight.shape[1] == x.shape[1]:
+        return matmul(x, weight.mT)
     runs, tasks, n, width = x.shape
-    if runs == 1:
-        return (x.reshape(tasks * n, width) @ weight[0, 0].mT).view(1, tasks, n, -1)
-    return (x.reshape(runs, tasks * n, width) @ weight[:, 0].mT).view(runs, tasks, n, -1)
+    return matmul(x.reshape(runs, 1, tasks * n, width), weight.mT).reshape(runs, tasks, n, -1)
+
+
+def matmul(a: Tensor, b: Tensor) -> Tensor:
+    """Products of matrices (R, T, ., .), in the form that is fastest for their sizes."""
+    if a.shape[-1] == 1:
+        return a * b
+    if a.shape[:2].numel() == 1 and b.shape[:2].numel() == 1:
+        return (a[0, 0] @ b[0, 0])[None, None]
+    return a @ b
 
 
 def _conv2d(layer: nn.Conv2d, weights: Weights, x: Tensor | Images, into: Pass, prefix: str) -> Tensor | Images:
@@ -255,9 +262,8 @@ def _conv2d(layer: nn.Conv2d, weights: Weights, x: Tensor | Images, into: Pass, 
     y = images.convolve(values, weights["weight"], *how)
     if "bias" in weights:
         y = y + images.spread(weights["bias"], y)
-    shape = layer.weight.shape
     own = {
-        "weight": lambda d: images.convolution_weight_gradient(values, d, shape, *how),
+        "weight": lambda d: images.convolution_weight_gradient(values, d, weights["weight"], *how),
         "bias": images.total,
     }
     into.tap(prefix, y, own)
@@ -333,7 +339,7 @@ def _pointwise(layer: nn.Module, weights: Weights, x: Tensor | Images, into: Pas
 
 def _any(layer: nn.Module, weights: Weights, x: Tensor | Images, into: Pass, prefix: str) -> Tensor:
     """Any module, as it is: one task's mathematics, lifted over tasks and runs."""
-    x = plain(x)
+    x = plain(x).contiguous()  # some of torch's layers cannot ask a lifted tensor about its layout
     tasks = x.shape[1]
     given: dict[str, Tensor] = {}
     for name, weight in weights.items():
@@ -365,6 +371,7 @@ LAYERS: dict[type[nn.Module], Callable[..., Any]] = {
     nn.Conv2d: _conv2d,
     nn.BatchNorm1d: _batch_norm,
     nn.BatchNorm2d: _batch_norm,
+    nn.BatchNorm3d: _batch_norm,
     nn.Flatten: _flatten,
     nn.MaxPool2d: _max_pool,
     nn.AdaptiveAvgPool2d: _adaptive_mean,

@@ -78,7 +78,9 @@ def collapse(model: nn.Module) -> nn.Sequential:
     numbered anew. The model is not changed. Raises ValueError unless it is an nn.Sequential.
     """
     if type(model) is not nn.Sequential:
-        raise ValueError(f"Collapsing needs an nn.Sequential, to know which layers are adjacent; got {type(model).__name__}.")
+        raise ValueError(
+            f"Collapsing needs an nn.Sequential, to know which layers are adjacent; got {type(model).__name__}."
+        )
     layers: list[nn.Module] = []
     for layer in _leaves(model):
         last = layers[-1] if layers else None

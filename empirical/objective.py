@@ -1,8 +1,8 @@
 """A model and a loss as one function of a flat parameter vector, for many runs and tasks at once.
 
 An objective maps parameters (R, T, P) and data to the R × T losses, one for each run and task: the total over a
-task's observations, so that it is a negative log-likelihood where the loss of one observation is. Data are a tuple
-of tensors with leading dimensions (R, T), or (1, T) where all runs see the same tasks. A loss written for the batch
+task's observations, so that it is a negative log-likelihood where the loss of one observation is. Data are inputs and
+targets with leading dimensions (R, T), or (1, T) where all runs see the same tasks. A loss written for the batch
 can be used as it is; `of_module` lifts one that is written for one task.
 """
 
@@ -12,9 +12,12 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, vmap
 
-Data = tuple[Tensor, ...]
+from .layers import BatchNormMode, TaskModel
+from .losses import Loss, batched
+
+Data = tuple[Tensor, Tensor]
+"""Inputs and targets."""
 Objective = Callable[[Tensor, Data], Tensor]
 
 
@@ -27,51 +30,66 @@ def flatten(model: nn.Module) -> Tensor:
 
 
 def unflatten(model: nn.Module, vector: Tensor) -> dict[str, Tensor]:
-    """The opposite of `flatten`: a vector (P,) as the model's named parameters."""
-    count = sum(p.numel() for p in model.parameters())
-    if count != len(vector):
+    """The opposite of `flatten`, for any number of vectors (..., P): the model's named parameters, each (..., *shape)."""
+    shapes = {name: p.shape for name, p in model.named_parameters()}
+    count = sum(shape.numel() for shape in shapes.values())
+    if count != vector.shape[-1]:
         raise ValueError(
-            f"The vector has {len(vector)} entries and the model {count}: give one for each parameter entry."
+            f"The vector has {vector.shape[-1]} entries and the model {count}: give one for each parameter entry."
         )
-    named, at = {}, 0
-    for name, p in model.named_parameters():
-        named[name] = vector[at : at + p.numel()].view(p.shape)
-        at += p.numel()
-    return named
+    parts = vector.split([shape.numel() for shape in shapes.values()], -1)
+    return {
+        name: part.reshape(*vector.shape[:-1], *shape)
+        for (name, shape), part in zip(shapes.items(), parts, strict=True)
+    }
 
 
-def of_module(model: nn.Module, loss: Callable[..., Tensor]) -> Objective:
+class ModuleObjective:
+    """A model and a loss as an objective: what `of_module` makes."""
+
+    def __init__(self, model: nn.Module, loss: Loss, batch_norm: BatchNormMode):
+        if not callable(loss):
+            raise ValueError(
+                f"The loss is {loss!r}: expected a function of one task's (outputs, targets) that returns the total over its "
+                "observations; the named losses are means."
+            )
+        if batch_norm == "support":
+            raise ValueError(
+                "batch_norm is 'support', which an objective cannot have: take 'transductive' or 'running'."
+            )
+        self.model, self.loss = TaskModel(model, batch_norm), batched(loss)
+
+    def start(self) -> Tensor:
+        """The model's own parameters (P,)."""
+        return flatten(self.model.module)
+
+    def to(self, device: torch.device | str, dtype: torch.dtype) -> None:
+        """Move the copy of the model."""
+        self.model.to(device, dtype)
+
+    def __call__(self, parameters: Tensor, data: Data) -> Tensor:
+        """The losses (R, T)."""
+        runs, tasks = parameters.shape[:2]
+        for part in data:
+            if part.ndim < 3 or part.shape[0] not in (1, runs) or part.shape[1] != tasks:
+                raise ValueError(
+                    f"A tensor of the data has shape {tuple(part.shape)}, and there are {runs} runs of {tasks} tasks: expected it to "
+                    "begin with (runs, tasks, points), or with (1, tasks, points) where all runs see the same."
+                )
+        x, y = (part.expand(runs, *part.shape[1:]) for part in data)
+        return self.loss(self.model(unflatten(self.model.module, parameters), x), y)
+
+
+def of_module(model: nn.Module, loss: Loss, batch_norm: BatchNormMode = "transductive") -> ModuleObjective:
     """Lift any model and any loss to an objective.
 
     Args:
-        model: called with the first of a task's tensors, e.g. its inputs (n, ...).
-        loss: called with the model's output and the task's other tensors; returns a scalar, the total over observations.
-
-    All parameters adapt, those with `requires_grad=False` too. Batch norm must be in eval mode: its statistics are buffers,
-    which tasks would share.
+        model: any `nn.Module`; it is copied. All parameters adapt, those with `requires_grad=False` too.
+        loss: a function of one task's (outputs, targets) that returns one number, the total over its observations.
+        batch_norm: "transductive" or "running": whose statistics batch norm uses (see `layers.BATCH_NORM`).
 
     Raises:
-        ValueError: the model has no parameters; when called, the loss is no scalar, or the data do not begin with (runs, tasks).
+        ValueError: a model without parameters, a loss that is no function, a mode that this model cannot have; when called, a
+            loss that is no scalar, or data that do not begin with (runs, tasks).
     """
-    flatten(model)  # a model without parameters is refused here, not in the middle of a run
-
-    def one(vector: Tensor, inputs: Tensor, *rest: Tensor) -> Tensor:
-        value = loss(functional_call(model, unflatten(model, vector), (inputs,)), *rest)
-        if value.ndim:
-            raise ValueError(
-                f"The loss of one task has shape {tuple(value.shape)}: return one number, the total over the task's observations."
-            )
-        return value
-
-    def objective(parameters: Tensor, data: Data) -> Tensor:
-        runs, tasks = parameters.shape[:2]
-        for d in data:
-            if d.ndim < 2 or d.shape[0] not in (1, runs) or d.shape[1] != tasks:
-                raise ValueError(
-                    f"A tensor of the data has shape {tuple(d.shape)}, and there are {runs} runs of {tasks} tasks: expected it to "
-                    "begin with (runs, tasks), or with (1, tasks) where all runs see the same."
-                )
-        spread = tuple(d.expand(runs, *d.shape[1:]) if d.shape[0] == 1 else d for d in data)
-        return vmap(vmap(one))(parameters, *spread)
-
-    return objective
+    return ModuleObjective(model, loss, batch_norm)

@@ -52,7 +52,11 @@ def adam(beta1: float = BETA1, beta2: float = 0.999, eps: float = 1e-8) -> Optim
     return Optimizer(init, update)
 
 
-def momentum(factor: float = 0.9) -> Optimizer:
+MOMENTUM = 0.9
+"""What momentum keeps of its last direction, by default."""
+
+
+def momentum(factor: float = MOMENTUM) -> Optimizer:
     """Gradient descent with momentum: the direction is factor times the last one plus the gradient, as torch has it."""
 
     def update(gradient: Tensor, state: State) -> tuple[Tensor, State]:

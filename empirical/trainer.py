@@ -9,6 +9,7 @@ import fnmatch
 import json
 import math
 import os
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,10 @@ from .randomness import generator
 
 LOOK_EVERY = 100
 """Meta-iterations between two looks at whether a run has diverged; a diverged one keeps its last finite numbers."""
+
+
+SHOW_EVERY = 1.0
+"""Seconds between two looks at what is measured, where progress is shown: a look waits for a GPU."""
 
 
 class Tasks(Protocol):
@@ -138,6 +143,8 @@ class Trainer:
                 raise ValueError(f"{name} is {value!r}: expected a number of tasks, 1 or more.")
         if len(self.seeds) not in (1, self.runs):
             raise ValueError(f"Got {len(self.seeds)} seeds for {self.runs} runs: give one for all, or one for each.")
+        if compile and getattr(learner, "not_compilable", None):  # most learners say nothing of it
+            raise ValueError(f"{learner.not_compilable}: leave compile out.")
         self.learner, self.tasks, self.outer, self.schedule = learner, tasks, outer, schedule
         self.tasks_per_step, self.chunk = tasks_per_step, chunk
         self.device, self.dtype, self.compile, self.tf32 = torch.device(device), dtype, compile, tf32
@@ -161,10 +168,11 @@ class Trainer:
         self.iteration = 0
         self.diverged_at = torch.full((self.runs,), -1, device=self.device)
         self.history: dict[str, list[Tensor]] = {}
+        distribution = re.sub(r" at 0x[0-9a-f]+", "", repr(tasks))  # where an object lies in memory says nothing of it
         self._fingerprint = json.dumps(
             {
                 "settings": learner.settings(),
-                "tasks": repr(tasks),
+                "tasks": distribution,
                 "outer": [outer, schedule, tasks_per_step, self.seeds, {n: r.tolist() for n, r in self.rates.items()}],
                 "shapes": {n: list(v.shape) for n, v in self.learned.items()},
                 "numbers": [str(dtype), str(self.device), torch.get_num_threads(), compile, tf32, torch.__version__],
@@ -190,7 +198,9 @@ class Trainer:
                 )
             matched = fnmatch.filter(self.learned, pattern)
             if not matched and pattern != "*":
-                raise ValueError(f"There is an outer rate for {pattern!r}; what is learned is {', '.join(self.learned)}.")
+                raise ValueError(
+                    f"There is an outer rate for {pattern!r}; what is learned is {', '.join(self.learned)}."
+                )
             rates |= dict.fromkeys(matched, rate.expand(self.runs).contiguous())
         return rates
 
@@ -238,9 +248,7 @@ class Trainer:
                 measured = {n: measured[n] + v for n, v in values.items()} if measured else values
             gradients = distributed.sum_over_processes(gradients)
             measured = distributed.sum_over_processes(measured)
-            now = self._advance_by(
-                self.learned, self.states, self.diverged_at, iteration, rates, gradients, measured
-            )
+            now = self._advance_by(self.learned, self.states, self.diverged_at, iteration, rates, gradients, measured)
         self.learned, self.states, self.diverged_at, measured = now
         self.iteration += 1
         return measured
@@ -259,21 +267,25 @@ class Trainer:
         """Train up to this meta-iteration, from where the trainer or its checkpoint stands.
 
         Raises:
+            ValueError: a negative number.
             DivergenceError: a run left the finite numbers; names the meta-iteration, the seed and the setting, and the inner step
                 and the task if it was the inner loop.
             CheckpointError: the checkpoint belongs to another run, or is no checkpoint.
             MemoryError: not enough memory; says which arguments lower it.
         """
+        if iterations < 0:
+            raise ValueError(f"Got {iterations} meta-iterations: expected 0 or more.")
         if self.checkpoint is not None and self.iteration == 0 and self.checkpoint.exists():
             self._restore(iterations)
-        began = saved = time.monotonic()
+        began = saved = shown = time.monotonic()
         first = self.iteration
         bar = self.progress.bar(self.description, iterations, first) if self.progress else None
         writer = _writer(self.log_dir)
         try:
             while self.iteration < iterations and bool((self.diverged_at < 0).any() if self._look() else True):
                 measured = self._iterate(iterations)
-                if bar and (self._look() or self.iteration == iterations):
+                if bar and (time.monotonic() - shown > SHOW_EVERY or self.iteration == iterations):
+                    shown = time.monotonic()
                     speed = (self.iteration - first) * self.tasks_per_step * self.runs / (time.monotonic() - began)
                     bar(self.iteration, _note(measured, speed))
                 if writer and self._look():
@@ -325,7 +337,13 @@ class Trainer:
         return torch.stack([v.detach().to("cpu", torch.float64) for v in self.history[name]])
 
     def evaluate(
-        self, split: str = "test", tasks: int = 600, *, steps: int | None = None, seed: int = 0, at_once: int | None = None
+        self,
+        split: str = "test",
+        tasks: int = 600,
+        *,
+        steps: int | None = None,
+        seed: int = 0,
+        at_once: int | None = None,
     ) -> Evaluation:
         """Adapt to tasks of a split, the same ones for every run, and measure on their query sets.
 
@@ -351,18 +369,23 @@ class Trainer:
         if self.tolerate_divergence:
             return
         at = self.diverged_at.tolist()
-        bad = [run for run, iteration in enumerate(at) if iteration >= 0]
-        if not bad:
+        first = min((iteration for iteration in at if iteration >= 0), default=None)
+        if first is None:
             return
-        run = min(bad, key=at.__getitem__)
-        place = f"{self.description}, meta-iteration {at[run]}, seed {self.seeds[run % len(self.seeds)]}"
-        try:  # its numbers are those before that meta-iteration, and its tasks can be drawn again
-            self.learner.check(self.learned, self.draw(self.tasks_per_step, "training", at[run]))
+        bad = [run for run, iteration in enumerate(at) if iteration == first]
+
+        def place(run: int) -> str:
+            return f"{self.description}, meta-iteration {first}, seed {self.seeds[run % len(self.seeds)]}"
+
+        try:  # their numbers are those before that meta-iteration, and its tasks can be drawn again
+            self.learner.check(self.learned, self.draw(self.tasks_per_step, "training", first))
         except DivergenceError as error:
-            raise DivergenceError(f"{place}: {error}", run) from None
+            if error.run in bad:
+                raise DivergenceError(f"{place(error.run)}: {error}", error.run) from None
+        run = bad[0]
         rates = {name: rate[run].item() for name, rate in self.rates.items()}
         raise DivergenceError(
-            f"{place}: a meta-gradient of run {run} is not finite, with outer learning rates {rates}; take smaller ones, or fewer "
+            f"{place(run)}: a meta-gradient of run {run} is not finite, with outer learning rates {rates}; take smaller ones, or fewer "
             "inner steps.",
             run,
         )

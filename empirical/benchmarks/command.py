@@ -27,7 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--rounds", type=int, default=7, help="how often every engine is timed (default: 7)")
     parser.add_argument(
-        "--shrinkage", action="store_true", help="instead, the memory of Shrinkage's meta-gradient against its inner steps"
+        "--shrinkage",
+        action="store_true",
+        help="instead, the memory of Shrinkage's meta-gradient against its inner steps",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
 

@@ -35,7 +35,9 @@ class Engine:
 
 
 class _Prepared:
-    def __init__(self, workload: Workload, batch: Batch, parameters: dict[str, Tensor], dtype: torch.dtype, compile: bool):
+    def __init__(
+        self, workload: Workload, batch: Batch, parameters: dict[str, Tensor], dtype: torch.dtype, compile: bool
+    ):
         model: nn.Module = workload.model()
         learner = MAML(
             model,

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import torch
 
+from ..optimizers import MOMENTUM
 from ..records import Metric, Record, environment
 from ..regression_training import meta_train
 from ..tasks.regression import RegressionTasks
@@ -24,7 +25,7 @@ TIERS = {
 TASKS = RegressionTasks()
 INITIAL_SEED = 2_000_000  # keeps the initial weights apart from the tasks that the same seed draws
 DEPTHS = {"shallow": 1, "deep": 2}
-TRAINING = dict(inner_lr=0.1, outer_lr=0.01, momentum=0.9, steps=1, tasks_per_step=16)
+TRAINING = dict(inner_lr=0.1, outer_lr=0.01, steps=1, tasks_per_step=16)
 
 
 def run(
@@ -57,7 +58,7 @@ def run(
                 setting=name,
                 tier=tier,
                 configuration={"model": name, "depth": depth, "tasks": vars(TASKS), "support": "population"}
-                | {"query": "population", "optimizer": "SGD"}
+                | {"query": "population", "optimizer": "SGD", "momentum": MOMENTUM}
                 | TRAINING
                 | settings,
                 seeds=seeds,

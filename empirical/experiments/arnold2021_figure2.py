@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 import torch
 
+from ..optimizers import MOMENTUM
 from ..records import Metric, Record, environment
 from ..regression_training import meta_train
 from ..tasks.regression import RegressionTasks
@@ -25,7 +26,7 @@ TIERS = {
     "full": dict(iterations=30_000, evaluate_every=500, test_tasks=1000, keep_trajectory_every=5),
 }
 TASKS = RegressionTasks()
-TRAINING = dict(inner_lr=0.1, outer_lr=0.01, momentum=0.9, steps=1, tasks_per_step=16)
+TRAINING = dict(inner_lr=0.1, outer_lr=0.01, steps=1, tasks_per_step=16)
 STARTS = [(1.5, 0.9), (-0.9, 1.5), (-1.5, -0.9), (0.9, -1.5)]
 """Off the axes; the weight that is larger at the start grows into the minimum on its own axis."""
 
@@ -49,7 +50,7 @@ def run(
         setting="deep",
         tier=tier,
         configuration={"model": "deep", "depth": 2, "tasks": vars(TASKS), "support": "population"}
-        | {"query": "population", "optimizer": "SGD"}
+        | {"query": "population", "optimizer": "SGD", "momentum": MOMENTUM}
         | TRAINING
         | settings,
         seeds=seeds,

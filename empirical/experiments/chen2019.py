@@ -27,13 +27,17 @@ import torch
 from torch import Tensor
 
 from .. import records
-from ..meta_learners import MAML, Reptile, Shrinkage
+from ..inner_loop import Adapted
+from ..layers import dense
+from ..meta_learners import MAML, Learner, Reptile, Shrinkage
+from ..meta_learners.learner import Batch, Learned, as_batch
 from ..modules import one_module, per_entry
 from ..progress import Progress
 from ..randomness import generator
 from ..records import Metric, Record
-from ..tasks.hierarchical import HierarchicalTasks
-from ..training import CheckpointError, Outer, Trained, train
+from ..tasks.hierarchical import HierarchicalModel, HierarchicalTasks
+from ..trainer import CheckpointError, Trainer
+from ..update_rules import learned_rates
 
 JOINT_MAP_STEPS = 200
 """K, the inner steps of meta-training, where the variances are learned by joint MAP."""
@@ -180,8 +184,8 @@ class _Run:
         searched = [self._search(steps) for steps in self.horizons]
         candidates = [c for horizon in searched for c in horizon["candidates"]]
         chosen = min(candidates, key=_merit)
-        trained, seeds = self._train(chosen["configuration"])
-        record = self._evaluate(chosen["configuration"], trained, seeds, candidates, searched, began, key)
+        trainer = self._train(chosen["configuration"])
+        record = self._evaluate(chosen["configuration"], trainer, candidates, searched, began, key)
         if done is not None:
             records.write(done, [record])
         return record
@@ -204,27 +208,22 @@ class _Run:
         settings = {
             name: _log_uniform(*self.protocol.space[name], self.tier.candidates, drawn) for name in self._searched()
         }
-        learner, trained = self._meta_train(
-            settings,
-            steps,
-            [self.seed],
-            f"{self.name}, search, K = {steps}",
-            f"search-{steps}",
-            key,
+        trainer = self._meta_train(
+            settings, steps, [self.seed], f"{self.name}, search, K = {steps}", f"search-{steps}", key
         )
-        batch = self.tasks.episodes(self.tier.validation_tasks, [self.seed], "validation", **self.where)
-        with torch.no_grad():
-            before = self._mean_loss(self._start(self.tier.candidates)[:, None], batch.query)
-        after = self._mean_loss(learner.adapt(trained.learned, batch.support, steps), batch.query)
+        batch = self.tasks.episodes(self.tier.validation_tasks, [self.seed], "validation", **self.where).batch
+        before = self._mean_loss(self._start(1)[:, None], batch)
+        after = trainer.learner.evaluate(trainer.learned, batch)["loss"] / self.tasks.observations
+        diverged_at = _or_none(trainer.diverged_at)
         candidates = []
         for run in range(self.tier.candidates):
-            loss, diverged = float(after[run].mean()), trained.diverged_at[run] is not None
+            loss, diverged = float(after[run].mean()), diverged_at[run] is not None
             candidates.append(
                 {
                     "configuration": {"steps": steps} | {name: float(values[run]) for name, values in settings.items()},
                     "validation_loss": loss if math.isfinite(loss) else None,
                     "diverged": diverged or not math.isfinite(loss),
-                    "diverged_at": trained.diverged_at[run],
+                    "diverged_at": diverged_at[run],
                     "worse_than_start": not loss < float(before.mean()),
                 }
             )
@@ -253,74 +252,90 @@ class _Run:
 
     # meta-training
 
-    def _train(self, configuration: Candidate) -> tuple[Trained, list[int]]:
+    def _train(self, configuration: Candidate) -> Trainer:
         seeds = [self.seed + s for s in range(self.tier.seeds)]
-        settings = self._same_for(configuration, seeds)
         key = self._fingerprint(f"train {json.dumps(configuration, sort_keys=True)}")
-        _, trained = self._meta_train(
-            settings,
+        return self._meta_train(
+            self._same_for(configuration, seeds),
             int(configuration["steps"]),
             seeds,
             f"{self.name}, meta-training",
             "train",
             key,
         )
-        return trained, seeds
 
     def _meta_train(
         self, settings: dict[str, Tensor], steps: int, seeds: list[int], what: str, file: str, key: str
-    ) -> tuple[MAML | Reptile | Shrinkage, Trained]:
-        learner, learned = self._learner(settings, steps)
-        rates = {name: settings["phi_rate" if name == "phi" else "other_rate"].to(self.device) for name in learned}
-        trained = train(
-            learner,
-            self.tasks,
-            learned,
-            Outer(rates, self.tier.iterations, self.protocol.tasks_per_step),
-            seeds=seeds,
-            tolerate_divergence=True,  # it is a result here, and stands in the record
+    ) -> Trainer:
+        trainer = self._trainer(
+            settings,
+            steps,
+            seeds,
             checkpoint=None if self.work is None else self.work / f"{file}.safetensors",
             fingerprint=key,
             progress=self.progress,
             description=what,
         )
-        return learner, trained
+        return trainer.fit(self.tier.iterations)
 
-    def _learner(self, settings: dict[str, Tensor], steps: int):
-        """The learner and its learned numbers at the start, one run for each setting."""
-        settings = {name: values.to(self.device) for name, values in settings.items()}
-        phi = self._start(len(settings["inner_rate"]))
-        modules = (per_entry if self.method.modular else one_module)(self.tasks.entries)
-        if self.method.learner == "maml":
-            learner = MAML(self.tasks.losses, modules, steps, self.method.first_order)
-            return learner, learner.init(phi, settings["inner_rate"])
+    def _trainer(self, settings: dict[str, Tensor], steps: int, seeds: list[int], **options: Any) -> Trainer:
+        """A trainer of one run for each setting, from the start."""
+        learner = self._learner(settings, steps)
+        runs = len(settings["inner_rate"])
+        rates = {"*phi": settings["phi_rate"]}
+        if "other_rate" in settings:
+            rates["*log_*"] = settings["other_rate"]
+        return Trainer(
+            learner,
+            self.tasks,
+            outer="adam",
+            outer_lr=rates,
+            schedule="cosine",
+            tasks_per_step=self.protocol.tasks_per_step,
+            seed=seeds,
+            runs=runs,
+            learned=learner.start(self._start(runs)) if isinstance(learner, Shrinkage) else None,
+            tolerate_divergence=True,  # it is a result here, and stands in the record
+            **self.where,
+            **options,
+        )
+
+    def _learner(self, settings: dict[str, Tensor], steps: int) -> Learner:
+        """The learner, with one run for each setting."""
+        shared = {"steps": steps, "inner_lr": settings["inner_rate"]}
+        if self.method.learner == "shrinkage":
+            modules = (per_entry if self.method.modular else one_module)(self.tasks.entries)
+            return Shrinkage(
+                self.tasks.losses, modules=modules, sigma=settings["sigma"], sigma_by=self.method.sigma_by, **shared
+            )
+        model = HierarchicalModel(self.tasks, self.protocol.start)
         if self.method.learner == "reptile":
-            learner = Reptile(self.tasks.losses, steps, settings["inner_rate"])
-            return learner, learner.init(phi)
-        learner = Shrinkage(self.tasks.losses, modules, steps, settings["inner_rate"], sigma_by=self.method.sigma_by)
-        return learner, learner.init(phi, settings["sigma"])
+            return Reptile(model, self.tasks.loss, **shared)
+        rule = learned_rates("entry" if self.method.modular else "model")
+        return MAML(model, self.tasks.loss, update=rule, first_order=self.method.first_order, **shared)
 
     def _start(self, runs: int) -> Tensor:
         return torch.full((runs, self.tasks.entries), self.protocol.start, **self.where)
 
     # test
 
-    def _evaluate(self, configuration, trained: Trained, seeds, candidates, searched, began, key) -> Record:
-        settings = self._same_for(configuration, seeds)
-        learner, _ = self._learner(settings, int(configuration["steps"]))
+    def _evaluate(self, configuration, trainer: Trainer, candidates, searched, began, key) -> Record:
+        learner, learned = trainer.learner, trainer.learned
         # the test tasks hang on the experiment's seed alone: they are the same for all methods and training seeds
-        batch = self.tasks.episodes(self.tier.test_tasks, [self.seed], "test", **self.where)
+        test = self.tasks.episodes(self.tier.test_tasks, [self.seed], "test", **self.where)
+        batch = as_batch(test.batch, learned)
         losses, errors = [], []
         bar = self.progress.bar(f"{self.name}, test", self.tier.horizon) if self.progress else None
 
-        def observe(step: int, theta: Tensor) -> None:
-            losses.append(self._mean_loss(theta, batch.query))
+        def observe(step: int, adapted: Adapted | Tensor) -> None:
+            theta = dense(adapted.weights["phi"]) if isinstance(adapted, Adapted) else adapted
+            losses.append(self._mean_loss(theta, batch))
             if self.protocol.identifiable:
-                errors.append((theta - batch.theta).abs().mean(0))
+                errors.append((theta - test.theta).abs().mean(0))
             if bar:
                 bar(step, "")
 
-        learner.adapt(trained.learned, batch.support, self.tier.horizon, observe)
+        learner.adapt(learned, batch[:2], self.tier.horizon, observe)
         loss = torch.stack(losses, dim=1).cpu().numpy()  # (S, steps + 1, tasks)
         per_task = loss.mean(axis=0)
         curve = per_task.mean(axis=1)
@@ -334,10 +349,10 @@ class _Run:
             setting=self.name,
             tier=self.tier_name,
             configuration=declaration(self.protocol, self.tier, self.name) | {"chosen": configuration},
-            seeds=seeds,
+            seeds=trainer.seeds,
             initialisation=f"phi = {self.protocol.start} in every entry",
-            parameter_count=sum(value[0].numel() for value in trained.learned.values()),
-            learning_curve=_thinned(trained.query_loss, self.tasks.observations),
+            parameter_count=sum(value[0].numel() for value in learned.values()),
+            learning_curve=_thinned(trainer.curve("loss"), self.tasks.observations),
             final={
                 "test_loss_best_step": Metric.over(per_task[best], "tasks"),
                 "test_loss_last_step": Metric.over(per_task[last], "tasks"),
@@ -358,16 +373,16 @@ class _Run:
                 "per_task": {"best": _rounded(per_task[best]), "last": _rounded(per_task[last])},
                 "error_per_dimension": [_rounded(e.mean(0)) for e in errors] if errors else None,
                 "overfitting_per_dimension": _overfitting(torch.stack(errors)) if errors else None,
-                "learned": _learned(trained, settings),
-                "diverged_at": trained.diverged_at,
+                "learned": _learned(learned, self._same_for(configuration, trainer.seeds)["inner_rate"]),
+                "diverged_at": _or_none(trainer.diverged_at),
                 "search": candidates,
                 "horizons": [{"steps": h["steps"], "best_per_task": h["best_per_task"]} for h in searched],
             },
         )
 
-    def _mean_loss(self, theta: Tensor, query: tuple[Tensor, ...]) -> Tensor:
+    def _mean_loss(self, theta: Tensor, batch: Batch) -> Tensor:
         """The mean loss of a query observation, for each run and task (R, T)."""
-        return self.tasks.losses(theta, query) / self.tasks.observations
+        return self.tasks.losses(theta, batch[2:]) / self.tasks.observations
 
     def _fingerprint(self, stage: str) -> str:
         """Says what run this is: everything that could change its numbers."""
@@ -431,12 +446,18 @@ def _overfitting(errors: Tensor) -> dict[str, list[Any]]:
     }
 
 
-def _learned(trained: Trained, settings: dict[str, Tensor]) -> dict[str, Any]:
-    found: dict[str, Any] = {"phi": trained.learned["phi"].tolist(), "sigma": None, "inner_lr": None}
-    if "log_variance" in trained.learned:
-        found["sigma"] = torch.exp(trained.learned["log_variance"] / 2).tolist()
-    if "log_rate" in trained.learned:
-        found["inner_lr"] = trained.learned["log_rate"].exp().tolist()
-    else:
-        found["inner_lr"] = settings["inner_rate"][:, None].tolist()
+def _learned(learned: Learned, inner_rate: Tensor) -> dict[str, Any]:
+    """What a record says was learned: phi, sigma where there is one, and the inner rates, which may be fixed."""
+    found: dict[str, Any] = {"phi": None, "sigma": None, "inner_lr": inner_rate[:, None].tolist()}
+    for name, value in learned.items():
+        if name.endswith("phi"):
+            found["phi"] = value.tolist()
+        elif name == "log_variance":
+            found["sigma"] = torch.exp(value / 2).tolist()
+        else:  # log_factor, one or one for each entry
+            found["inner_lr"] = (inner_rate[:, None] * value.exp().view(len(value), -1).cpu()).tolist()
     return found
+
+
+def _or_none(diverged_at: Tensor) -> list[int | None]:
+    return [None if iteration < 0 else iteration for iteration in diverged_at.tolist()]

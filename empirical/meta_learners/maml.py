@@ -69,7 +69,8 @@ class MAML:
             losses = self.inner.loss(output, query_y)
             found = torch.autograd.grad(losses.sum() / tasks, list(leaves.values()), allow_unused=True)
         gradients = {
-            name: torch.zeros_like(leaf) if g is None else g for (name, leaf), g in zip(leaves.items(), found, strict=True)
+            name: torch.zeros_like(leaf) if g is None else g
+            for (name, leaf), g in zip(leaves.items(), found, strict=True)
         }
         values = {"loss": losses.detach()} | metrics(self.inner.loss_name, output.detach(), query_y)
         return gradients, {name: value.sum(1) / tasks for name, value in values.items()}
@@ -148,4 +149,3 @@ def last_layer(model: nn.Module) -> str:
         raise ValueError(f"The model {type(model).__name__} has no parameters: there is nothing to adapt.")
     layer, dot, _ = names[-1].rpartition(".")
     return f"{layer}{dot}*"
-

@@ -8,19 +8,21 @@ respect to log sigma^2 needs the curvature of that descent's end: `gradient` say
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from ..adaptation import check_finite, descend
+from ..descent import descend
+from ..inner_loop import Adapted, check_runs, checked_rate, checked_steps
 from ..linear_solve import conjugate_gradient, hessian_diagonal, hessian_product
+from ..losses import Loss
 from ..modules import Modules
-from ..objective import Data, Objective
-from ..optimizers import Optimizer, sgd
-from .settings import checked_phi, checked_rate, checked_steps, rate_for
+from ..objective import Data, ModuleObjective, Objective, of_module
+from ..optimizers import OPTIMIZERS, Optimizer
+from .learner import Batch, Learned, Metrics, as_batch, check_adapted
 
-Learned = dict[str, Tensor]
+__all__ = ["GRADIENTS", "Shrinkage"]
 
 GRADIENTS = {
     "h_free": "(4): the curvature of the likelihood is left out",
@@ -38,11 +40,14 @@ class Shrinkage:
     `gradient` is "unrolled".
 
     Args:
-        objective: minus the log-likelihood of the tasks' observations (see `empirical.objective`).
-        modules: which entries share a variance.
+        model: any `nn.Module`, whose parameters are where phi starts; or, without a loss, a ready objective (`empirical.objective`),
+            as for another mode of batch norm.
+        loss: a function of one task's (outputs, targets) that returns minus the log-likelihood, the total over its points.
+        modules: which entries share a variance (see `empirical.modules`).
         steps: K, inner steps in meta-training.
-        inner_rate: one number, or one for each run (R,).
-        optimizer: of the inner loop: `optimizers.sgd()` (the default) or `optimizers.adam()`.
+        inner_lr: the inner learning rate; one number, or one for each run (R,).
+        sigma: where every sigma starts: one number, one for each run (R,), or for each run and module (R, G).
+        optimizer: of the inner loop: a name from OPTIMIZERS, or an optimiser.
         gradient: how log sigma^2 is differentiated: see GRADIENTS.
         phi_by: "map", phi ascends the joint density (2); "pll", the predictive likelihood, with the same share of the curvature
             as `gradient` (with "h_free" this is first-order MAML's gradient).
@@ -51,16 +56,21 @@ class Shrinkage:
         cg_iterations: its most iterations; 2 P by default.
 
     Raises:
-        ValueError: an unknown choice, no inner step, or a rate that is not positive.
+        ValueError: an unknown choice, modules of another model, no inner step, or a rate or a sigma that is not positive.
     """
+
+    name = "Shrinkage"
 
     def __init__(
         self,
-        objective: Objective,
+        model: nn.Module | Objective,
+        loss: Loss | None = None,
+        *,
         modules: Modules,
         steps: int,
-        inner_rate: Tensor | float,
-        optimizer: Optimizer | None = None,
+        inner_lr: float | Tensor,
+        sigma: float | Tensor = 1.0,
+        optimizer: str | Optimizer = "sgd",
         gradient: Literal["h_free", "diagonal", "cg", "unrolled"] = "h_free",
         phi_by: Literal["map", "pll"] = "map",
         sigma_by: Literal["pll", "map"] = "pll",
@@ -71,26 +81,62 @@ class Shrinkage:
             ("gradient", gradient, tuple(GRADIENTS)),
             ("phi_by", phi_by, ("map", "pll")),
             ("sigma_by", sigma_by, ("pll", "map")),
+            *([("optimizer", optimizer, tuple(OPTIMIZERS))] if isinstance(optimizer, str) else []),
         ):
             if given not in known:
                 raise ValueError(f"{name} is {given!r}: expected {' or '.join(map(repr, known))}.")
-        self.objective, self.modules, self.optimizer = objective, modules, optimizer or sgd()
-        self.steps, self.inner_rate = checked_steps(steps, "Shrinkage"), checked_rate(inner_rate)
+        if loss is not None and not isinstance(model, nn.Module):
+            raise ValueError(
+                f"A loss was given with {model!r}: expected a torch.nn.Module, or an objective and no loss."
+            )
+        self.objective = of_module(model, loss) if isinstance(model, nn.Module) else model
+        self.modules, self.steps, self.inner_lr = modules, checked_steps(steps, 1), checked_rate(inner_lr)
+        self.sigma, self.optimizer_name = torch.as_tensor(sigma, dtype=torch.float64), optimizer
+        self.optimizer = OPTIMIZERS[optimizer]() if isinstance(optimizer, str) else optimizer
         self.gradient, self.phi_by, self.sigma_by = gradient, phi_by, sigma_by
         self.cg_tolerance, self.cg_iterations = cg_tolerance, cg_iterations
-
-    def init(self, phi: Tensor, sigma: Tensor | float) -> Learned:
-        """Start at phi (R, P), with a sigma that is one number, one for each run (R,), or for each run and module (R, G).
-
-        Raises ValueError unless every sigma is positive and finite: at sigma = 0 its logarithm, which is learned, does not exist.
-        """
-        phi = checked_phi(phi, self.modules)
-        sigma = torch.as_tensor(sigma, dtype=phi.dtype, device=phi.device)
-        if not (torch.isfinite(sigma) & (sigma > 0)).all():
+        if not (torch.isfinite(self.sigma) & (self.sigma > 0)).all():
             raise ValueError(
-                f"sigma is {sigma.tolist()} at the start: expected positive finite numbers, since log sigma^2 is learned; a module that "
-                "shall not adapt gets a small sigma."
+                f"sigma is {self.sigma.tolist()} at the start: expected positive finite numbers, since log sigma^2 is learned; a "
+                "module that shall not adapt gets a small sigma."
             )
+        if isinstance(self.objective, ModuleObjective):
+            self._check_entries(self.objective.start().numel())
+
+    def _check_entries(self, entries: int) -> None:
+        if entries != self.modules.entries:
+            raise ValueError(
+                f"phi has {entries} entries, and the modules partition {self.modules.entries}: give as many."
+            )
+
+    @property
+    def not_compilable(self) -> str | None:
+        """Why the steps of this learner cannot be compiled, or None."""
+        if self.gradient == "cg":
+            return (
+                "How many iterations conjugate gradient takes hangs on the numbers, which no compiled step can follow"
+            )
+        return None
+
+    def init(self, runs: int, generator: torch.Generator | None = None) -> Learned:
+        """The learned numbers at the start: phi (R, P), the model's own parameters, and log_variance (R, G).
+
+        Raises ValueError where sigma does not fit the runs, and for a ready objective, which brings no phi: see `start`.
+        """
+        if not isinstance(self.objective, ModuleObjective):
+            raise ValueError(
+                "An objective says nothing of where phi starts: give the Trainer learned=learner.start(phi)."
+            )
+        return self.start(self.objective.start().repeat(runs, 1))
+
+    def start(self, phi: Tensor) -> Learned:
+        """The learned numbers at phi (R, P). Raises ValueError where phi does not fit the modules, or sigma the runs."""
+        if phi.ndim != 2:
+            raise ValueError(
+                f"phi has shape {tuple(phi.shape)}: expected (runs, entries); one run of a model is flatten(model)[None]."
+            )
+        self._check_entries(phi.shape[1])
+        phi, sigma = phi.detach().clone(), self.sigma.to(phi)
         if sigma.ndim == 0 or sigma.shape == (len(phi),):
             sigma = sigma.expand(len(phi))[:, None].expand(-1, self.modules.count)
         if sigma.shape != (len(phi), self.modules.count):
@@ -113,16 +159,20 @@ class Shrinkage:
         steps: int | None = None,
         observe: Callable[[int, Tensor], None] | None = None,
     ) -> Tensor:
-        """Parameters (R, T, P) after K (or `steps`) steps from phi on minus ℓ_MAP."""
-        return self._adapt(learned, support, self.steps if steps is None else steps, observe)
+        """Parameters (R, T, P) after K (or `steps`) steps from phi on minus ℓ_MAP; `observe(step, parameters)` sees each."""
+        return self._adapt(learned, support, steps, observe)
 
-    def gradients(self, learned: Learned, support: Data, query: Data) -> tuple[Learned, Tensor]:
-        """What the outer loop descends along for phi and log sigma^2, averaged over tasks, and the query loss (R,)."""
+    def gradients(self, learned: Learned, batch: Batch, tasks: int | None = None) -> tuple[Learned, Metrics]:
+        """What the outer loop descends along for phi and log sigma^2, and the query loss (R,), as sums over tasks divided by `tasks`.
+
+        `tasks` is the batch's own number, so that these are means, unless the batch is a part of a larger one.
+        """
+        support_x, support_y, query_x, query_y = as_batch(batch, learned)
+        support, query = (support_x, support_y), (query_x, query_y)
         if self.gradient == "unrolled" and "pll" in (self.phi_by, self.sigma_by):
-            exact, loss, theta = self._unrolled(learned, support, query)
-            phi, log_variance = exact["phi"], exact["log_variance"]
+            phi, log_variance, loss, theta = self._unrolled(learned, support, query)
         else:
-            theta = self._adapt(learned, support, self.steps, None)
+            theta = self._adapt(learned, support)
             phi, log_variance, loss = self._implicit(learned, theta, support, query)
         precision = self.modules.spread(torch.exp(-learned["log_variance"]))
         gap = theta - learned["phi"][:, None]
@@ -131,34 +181,74 @@ class Shrinkage:
         if self.sigma_by == "map":
             size = self.modules.sizes().to(gap)
             log_variance = size / 2 - self.modules.total(precision * gap.square().mean(dim=1)) / 2
-        return {"phi": phi, "log_variance": log_variance}, loss
+        count = theta.shape[1]
+        share = count / (tasks or count)
+        return {"phi": share * phi, "log_variance": share * log_variance}, {"loss": share * loss}
 
-    def check(self, end: Tensor, learned: Learned, support: Data, steps: int | None = None) -> None:
-        """Raise DivergenceError, naming step and task, where adapted parameters are not finite."""
+    @torch.no_grad()
+    def evaluate(self, learned: Learned, batch: Batch, steps: int | None = None) -> Metrics:
+        """The loss of each task's query set after adaptation, the total over its points: {"loss": (R, T)}."""
+        support_x, support_y, query_x, query_y = as_batch(batch, learned)
+        return {"loss": self.objective(self.adapt(learned, (support_x, support_y), steps), (query_x, query_y))}
+
+    def settings(self) -> dict[str, Any]:
+        """What this learner is, as plain data: for records and checkpoints."""
+        of_a_module = isinstance(self.objective, ModuleObjective)
+        return {
+            "learner": self.name,
+            "model": str(self.objective.model.module) if of_a_module else "an objective",
+            "modules": dict(zip(self.modules.names, self.modules.sizes().tolist(), strict=True)),
+            "steps": self.steps,
+            "inner_lr": self.inner_lr.tolist(),
+            "sigma": self.sigma.tolist(),
+            "optimizer": self.optimizer_name if isinstance(self.optimizer_name, str) else "an optimizer",
+            "gradient": self.gradient,
+            "phi_by": self.phi_by,
+            "sigma_by": self.sigma_by,
+            "cg": [self.cg_tolerance, self.cg_iterations],
+        }
+
+    def to(self, device: torch.device | str, dtype: torch.dtype) -> None:
+        """Move what is not learned, and the parameters that phi starts from."""
+        if isinstance(self.objective, ModuleObjective):
+            self.objective.to(device, dtype)
+
+    def check(self, learned: Learned, batch: Batch) -> None:
+        """Raise DivergenceError, naming step and task, where the inner loop leaves the finite numbers."""
+        support_x, support_y, *_ = as_batch(batch, learned)
         sigma = torch.exp(learned["log_variance"] / 2)
-        setting = f"Shrinkage, the smallest sigma {sigma.min():.4g}"
-        rates = self.inner_rate.expand(len(end)).tolist()
-        check_finite(end, lambda observe: self.adapt(learned, support, steps, observe), setting, rates)
 
-    def _adapt(self, learned: Learned, support: Data, steps: int, observe, through="nothing") -> Tensor:
-        start = learned["phi"][:, None].expand(-1, support[0].shape[1], -1)
+        def again(observe: Callable[[int, Adapted], None]) -> None:
+            self.adapt(
+                learned,
+                (support_x, support_y),
+                observe=lambda step, theta: observe(step, Adapted({"theta": theta}, {})),
+            )
+
+        check_adapted(again, f"{self.name} (the smallest sigma is {sigma.min():.4g})", self.inner_lr)
+
+    def _adapt(
+        self, learned: Learned, support: Data, steps: int | None = None, observe=None, unrolled: bool = False
+    ) -> Tensor:
+        phi = learned["phi"]
+        check_runs(self.inner_lr, len(phi))
         return descend(
             lambda theta: self.map_loss(theta, learned, support),
-            start,
-            rate=rate_for(self.inner_rate, learned["phi"]),
-            steps=steps,
+            phi[:, None].expand(-1, support[0].shape[1], -1),
+            rate=self.inner_lr.to(phi).view(-1, 1, 1),
+            steps=self.steps if steps is None else steps,
             optimizer=self.optimizer,
-            through=through,
+            unrolled=unrolled,
             observe=observe,
         )
 
-    def _unrolled(self, learned: Learned, support: Data, query: Data) -> tuple[Learned, Tensor, Tensor]:
-        leaves = {name: value.detach().requires_grad_() for name, value in learned.items()}
+    def _unrolled(self, learned: Learned, support: Data, query: Data) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        leaves = {name: learned[name].detach().requires_grad_() for name in ("phi", "log_variance")}
         with torch.enable_grad():
-            theta = self._adapt(leaves, support, self.steps, None, "second-order")
+            theta = self._adapt(leaves, support, unrolled=True)
             loss = self.objective(theta, query).mean(dim=1)
-            found = torch.autograd.grad(loss.sum(), list(leaves.values()))
-        return dict(zip(leaves, found, strict=True)), loss.detach(), theta.detach()
+            phi, log_variance = torch.autograd.grad(loss.sum(), list(leaves.values()))
+        return phi, log_variance, loss.detach(), theta.detach()
 
     def _implicit(self, learned: Learned, theta: Tensor, support: Data, query: Data) -> tuple[Tensor, Tensor, Tensor]:
         """Both gradients of the query loss at theta = argmax ℓ_MAP, phi held fixed in sigma's and the other way round.

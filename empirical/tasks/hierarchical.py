@@ -1,6 +1,7 @@
 """Hierarchical normal tasks (chen2019, Appendix D): theta ~ N(phi, diag sigma²), x_n ~ N(mu(theta), diag xi²).
 
-The loss of an observation is ½ Σ_d ((x_d - mu_d) / xi_d)², its negative log-likelihood up to a constant.
+The loss of an observation is ½ Σ_d ((x_d - mu_d) / xi_d)², its negative log-likelihood up to a constant. Observations are both the
+inputs and the targets of a task; a model predicts their mean whatever the inputs.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from ..randomness import generator
+from ..objective import Data
+from ..randomness import generator as keyed
 
 OMEGA = math.pi / 5
 """The spiral's turn for each unit of a pair's length (chen2019, (31))."""
@@ -48,11 +50,16 @@ MEANS: dict[str, Callable[[Tensor], Tensor]] = {"identity": identity_mean, "line
 
 
 class Episodes(NamedTuple):
-    """Tasks of R runs: theta (R, T, M), support and query observations, each a tuple of one tensor (R, T, N, D)."""
+    """Tasks of S seeds, with their true parameters: theta (S, T, M), support and query sets of observations (S, T, N, D)."""
 
     theta: Tensor
-    support: tuple[Tensor, ...]
-    query: tuple[Tensor, ...]
+    support: Data
+    query: Data
+
+    @property
+    def batch(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The tasks as a learner takes them."""
+        return *self.support, *self.query
 
 
 @dataclass(frozen=True)
@@ -100,11 +107,19 @@ class HierarchicalTasks:
         """M, the number of parameters."""
         return len(self.phi)
 
-    def losses(self, theta: Tensor, data: tuple[Tensor, ...]) -> Tensor:
+    def loss(self, mean: Tensor, observations: Tensor) -> Tensor:
+        """The total loss over a task's observations (..., N, D), predicted to be mean (..., N, D) or (..., 1, D)."""
+        xi = torch.tensor(self.xi, dtype=mean.dtype, device=mean.device)
+        return ((observations - mean) / xi).square().sum((-1, -2)) / 2
+
+    def losses(self, theta: Tensor, data: Data) -> Tensor:
         """The total loss (R, T) over a task's observations (R, T, N, D) at parameters (R, T, M): an objective."""
-        (x,) = data
-        xi = torch.tensor(self.xi, dtype=theta.dtype, device=theta.device)
-        return ((x - MEANS[self.mean](theta)[..., None, :]) / xi).square().sum((-1, -2)) / 2
+        return self.loss(MEANS[self.mean](theta)[..., None, :], data[1])
+
+    def sample(self, count: int, generator: torch.Generator, split: str, dtype: torch.dtype) -> tuple[Tensor, ...]:
+        """Support observations, twice, and query observations, twice, each (count, N, D); all splits are alike."""
+        _, support, query = self._draw(count, generator, dtype)
+        return support, support, query, query
 
     def episodes(
         self,
@@ -116,10 +131,10 @@ class HierarchicalTasks:
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float64,
     ) -> Episodes:
-        """Draw `count` tasks for each seed, by the stream and the step: the same ones every time."""
-        drawn = [self._draw(count, generator(seed, stream, step, device), dtype) for seed in seeds]
+        """The tasks that a trainer draws for each seed, by the stream and the step, with their true parameters."""
+        drawn = [self._draw(count, keyed(seed, stream, step, device), dtype) for seed in seeds]
         theta, support, query = (torch.stack(parts) for parts in zip(*drawn, strict=True))
-        return Episodes(theta, (support,), (query,))
+        return Episodes(theta, (support, support), (query, query))
 
     def _draw(self, count: int, generator: torch.Generator, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
         def normal(*shape: int) -> Tensor:
@@ -132,3 +147,21 @@ class HierarchicalTasks:
         center = MEANS[self.mean](theta)[:, None]
         support, query = center + xi * normal(2, count, self.observations, len(xi))
         return theta, support, query
+
+
+class HierarchicalModel(nn.Module):
+    """A task's model: the mean mu(phi) of its observations, in float64, with phi (M,) as the only parameter.
+
+    Args:
+        tasks: says what mu is, and how many entries phi has.
+        start: every entry of phi before training.
+    """
+
+    def __init__(self, tasks: HierarchicalTasks, start: float = 0.0):
+        super().__init__()
+        self.mean = tasks.mean
+        self.phi = nn.Parameter(torch.full((tasks.entries,), start, dtype=torch.float64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """mu(phi) for each of the points x (N, D), whatever they are."""
+        return MEANS[self.mean](self.phi).expand(x.shape)

@@ -44,6 +44,50 @@ class Batch(NamedTuple):
     weight: Tensor
 
 
+@dataclass(frozen=True)
+class RegressionEpisodes:
+    """Regression tasks as a trainer draws them.
+
+    A point's target is the pair (y, weight), for the population's points are weighted: see `weighted_error`.
+
+    Attributes:
+        tasks: the distribution.
+        support, query: how many points of a task are drawn; None takes the population. If both do, they are the same points.
+            The query set of a test task is always the population, so that its loss has no noise.
+
+    Raises:
+        ValueError: no points.
+    """
+
+    tasks: RegressionTasks
+    support: int | None = None
+    query: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, points in (("support", self.support), ("query", self.query)):
+            if points is not None and points < 1:
+                raise ValueError(f"{name} is {points}: expected 1 point or more, or None for the population.")
+
+    def sample(
+        self, count: int, generator: torch.Generator, split: str, dtype: torch.dtype
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Draw tasks: inputs (count, n, 1) and targets (count, n, 2) of support and query."""
+        theta = sample_theta(self.tasks, count, generator, dtype=dtype)
+        return *self._points(theta, self.support, generator), *self._points(
+            theta, None if split == "test" else self.query, generator
+        )
+
+    def _points(self, theta: Tensor, n: int | None, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        x, y, weight = population(theta, self.tasks) if n is None else sample(theta, self.tasks, n, generator)
+        return x[..., None], torch.stack([y, weight.expand_as(y)], dim=-1)
+
+
+def weighted_error(output: Tensor, target: Tensor) -> Tensor:
+    """½ E(y - yhat)² of one task: outputs (n, 1) and targets (n, 2) of `RegressionEpisodes`. Source: arnold2021, eq. (30)."""
+    y, weight = target.unbind(-1)
+    return weight @ (y - output[:, 0]).square() / 2
+
+
 @cache
 def _rule(count: int) -> tuple[np.ndarray, np.ndarray]:
     nodes, weights = np.polynomial.hermite_e.hermegauss(count)

@@ -97,7 +97,7 @@ def from_matrices(matrices: Tensor, like: Tensor) -> Tensor:
 
 
 def times(x: Tensor, factor: Tensor) -> Tensor:
-    """x (R, T, ..., m) times factor (R, T or 1, m, p): one product for all tasks where they share the factor."""
+    """X (R, T, ..., m) times factor (R, T or 1, m, p): one product for all tasks where they share the factor."""
     flat = x.reshape(*x.shape[:2], -1, x.shape[-1])
     if factor.shape[1] == 1 and x.shape[1] > 1:
         runs, tasks, rows = flat.shape[:3]

@@ -56,7 +56,7 @@ def cfc(
     def update(parameters: Parameters, gradient: Tensor) -> Tensor:
         g = as_matrices(gradient)
         if normalize:
-            norm = (gradient.square().flatten(2).sum(-1) + 1e-30).sqrt()[:, :, None, None, None]
+            norm = (g.square().flatten(2).sum(-1) + 1e-30).sqrt()[:, :, None, None, None]
             g = g / norm
         vectors = g.flatten(3)
         for k in range(layers):

@@ -70,7 +70,7 @@ def _network(name: str, layers: int, activation: str, normalize: bool, adapt: bo
     def update(parameters: Parameters, gradient: Tensor) -> Tensor:
         if normalize:
             # the tiny term keeps the derivative of the norm finite at a gradient of 0
-            norm = (gradient.square().flatten(2).sum(-1) + 1e-30).sqrt()
+            norm = (gradient.square().reshape(*gradient.shape[:2], -1).sum(-1) + 1e-30).sqrt()
             norm = norm.view(*norm.shape, *[1] * (gradient.ndim - 2))
             g = as_matrices(gradient / norm)
         else:

@@ -32,7 +32,7 @@ def meta_curvature(diagonal: bool = False) -> UpdateRule:
             return gradient
         if "inputs" not in parameters:
             return times(gradient, parameters["outputs"].mT)
-        g = gradient.flatten(4)[..., None] if gradient.ndim == 4 else gradient.flatten(4)  # (R, T, o, i, places)
+        g = gradient.reshape(*gradient.shape[:4], -1)  # (R, T, o, i, places)
         if "places" in parameters:
             g = times(g, parameters["places"].mT)
         g = times(g.movedim(3, -1), parameters["inputs"].mT).movedim(-1, 3)

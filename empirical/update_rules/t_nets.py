@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .base import UpdateRule
 from ..models import with_transforms
+from .base import UpdateRule
 
 __all__ = ["t_nets"]
 

@@ -15,9 +15,8 @@ from analysis.linear_gaussian import (
     infer_observations,
     shrinkage_fixed_point,
 )
-from empirical import MAML, Shrinkage, per_entry
+from empirical import MAML, HierarchicalModel, HierarchicalTasks, Shrinkage, learned_rates, per_entry
 from empirical.experiments import EXPERIMENTS
-from empirical.tasks.hierarchical import HierarchicalTasks
 
 from ..framework import Estimate, Finding, Measurement, Near, Proposition
 from ..published import result
@@ -101,25 +100,21 @@ def overfit_exact() -> Proposition:
 
     def numerically(prior: bool) -> Finding:
         tasks = _tasks(4)
-        batch = tasks.episodes(1000, [0], "validation")
-        phi = torch.tensor([tasks.phi], dtype=torch.float64)
+        batch = tasks.episodes(1000, [0], "validation").batch
+        phi, sigma = (torch.tensor([values], dtype=torch.float64) for values in (tasks.phi, tasks.sigma))
         rises = []
         for values in rates.values():
             if prior:  # one rate for all, as small as the smallest
-                learner = Shrinkage(tasks.losses, per_entry(8), 1, float(min(values)))
-                learned = learner.init(phi, torch.tensor([tasks.sigma], dtype=torch.float64))
+                learner = Shrinkage(
+                    tasks.losses, modules=per_entry(8), steps=1, inner_lr=float(min(values)), sigma=sigma
+                )
+                learned = learner.start(phi)
             else:
-                learner = MAML(tasks.losses, per_entry(8), 1)
-                learned = learner.init(phi, 1.0)
-                learned["log_rate"] = torch.tensor(values.tolist(), dtype=torch.float64).log()[None]
-            kept: dict[int, torch.Tensor] = {}
-
-            def observe(step: int, theta: torch.Tensor, kept: dict[int, torch.Tensor] = kept) -> None:
-                if step in (100, 1500):
-                    kept[step] = tasks.losses(theta, batch.query)[0]
-
-            learner.adapt(learned, batch.support, 1500, observe)
-            rise = kept[1500] - kept[100]
+                learner = MAML(HierarchicalModel(tasks), tasks.loss, update=learned_rates("entry"), inner_lr=1.0)
+                rate = torch.tensor([values.tolist()], dtype=torch.float64)
+                learned = {"model.phi": phi, "update.phi:log_factor": rate.log()}
+            early, late = (learner.evaluate(learned, batch, steps)["loss"][0] for steps in (100, 1500))
+            rise = late - early
             rises.append(float(rise.mean() / (rise.std() / len(rise) ** 0.5 + 1e-12)))
         return Finding(
             min(rises) > 3,
@@ -156,10 +151,12 @@ def approximate_gradient() -> Proposition:
         tasks, sigma = _tasks(4), np.sqrt(shrinkage_fixed_point(problem, modules, "h_free").values)
         steps = []
         for seed in range(8):
-            batch = tasks.episodes(2000, [seed], "validation")
-            learner = Shrinkage(tasks.losses, per_entry(8), 200, 0.3, gradient="cg")
-            learned = learner.init(torch.tensor([tasks.phi], dtype=torch.float64), torch.tensor([sigma.tolist()]))
-            gradient = learner.gradients(learned, batch.support, batch.query)[0]["log_variance"][0]
+            batch = tasks.episodes(2000, [seed], "validation").batch
+            learner = Shrinkage(
+                tasks.losses, modules=per_entry(8), steps=200, inner_lr=0.3, sigma=sigma[None], gradient="cg"
+            )
+            learned = learner.start(torch.tensor([tasks.phi], dtype=torch.float64))
+            gradient = learner.gradients(learned, batch)[0]["log_variance"][0]
             steps.append([float(gradient[[m == k for m in modules]].sum()) for k in sorted(set(modules))])
         z = np.mean(steps, axis=0) / (np.std(steps, axis=0, ddof=1) / len(steps) ** 0.5)
         return Finding(

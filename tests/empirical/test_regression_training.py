@@ -4,10 +4,20 @@ import numpy as np
 import pytest
 import torch
 
-from empirical import DivergenceError, RegressionTasks, maml_loss_quadrature, meta_train
+from empirical import (
+    Batch,
+    DivergenceError,
+    RegressionEpisodes,
+    RegressionTasks,
+    adapt,
+    maml_loss_quadrature,
+    meta_train,
+    squared_error,
+)
+from empirical.randomness import generator
 
 torch.set_num_threads(1)
-OPTIONS = dict(inner_lr=0.1, outer_lr=0.01, momentum=0.9, tasks_per_step=4, test_tasks=50)
+OPTIONS = dict(inner_lr=0.1, outer_lr=0.01, tasks_per_step=4, test_tasks=50)
 
 
 def start(*rows):
@@ -39,6 +49,27 @@ def test_one_iteration_is_one_sgd_step_on_the_sampled_tasks():
     assert result.final[0, 0] == pytest.approx(0.5 - 0.01 * 0.9**2 * (0.5 - 2.0))
     # the test error has no factor 1/2 and holds the noise variance
     assert result.test_error[0, 0] == pytest.approx(0.9**2 * (0.5 - 2.0) ** 2 + 1)
+
+
+def test_training_is_torchs_sgd_with_momentum_on_autograds_meta_gradient():
+    """The plain witness `adapt` on the tasks that the trainer draws, upper layer first."""
+    tasks, points = RegressionTasks(v=0.5), {"support": 3, "query": 2}
+    result = meta_train(start([0.5, 1.0]), tasks, iterations=4, seeds=[7], **points, **OPTIONS)
+    weights = start([0.5, 1.0])[0].requires_grad_()
+    optimizer = torch.optim.SGD([weights], lr=0.01, momentum=0.9)
+    for step in range(4):
+        drawn = generator(7, "training", step)
+        support_x, support_y, query_x, query_y = RegressionEpisodes(tasks, **points).sample(
+            4, drawn, "training", torch.float64
+        )
+        support, query = (
+            Batch(x[..., 0], y[..., 0], y[0, :, 1]) for x, y in ((support_x, support_y), (query_x, query_y))
+        )
+        (end,) = adapt(lambda p, on=support: squared_error(p[0], on), (weights.expand(4, -1),), lr=0.1, steps=1)
+        optimizer.zero_grad()
+        squared_error(end, query).mean().backward()
+        optimizer.step()
+    np.testing.assert_allclose(result.final[0], weights.detach().numpy(), rtol=1e-12)
 
 
 def test_the_deep_model_learns_to_adapt_in_one_step_and_the_shallow_cannot():
@@ -78,16 +109,20 @@ def test_divergence_names_iteration_start_and_setting():
             RegressionTasks(),
             iterations=50,
             seeds=[3, 8],
-            **OPTIONS | dict(inner_lr=0.5),
+            **OPTIONS | dict(inner_lr=0.5, steps=20),
         )
     message = str(caught.value)
-    for part in ("meta-iteration", "start 1", "seed 8", "[50.0, 50.0]", "inner_lr=0.5", "outer_lr=0.01"):
+    assert caught.value.run == 1
+    for part in ("meta-iteration 0, seed 8", "in task 0 of run 1", "inner learning rate 0.5"):
         assert part in message
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"seeds": [0, 1]}, {"support": 0}, {"iterations": -1}, {"tasks_per_step": 0}, {"evaluate_every": 0}],
+    [
+        *({"seeds": [0, 1]}, {"support": 0}, {"query": 0}, {"iterations": -1}, {"tasks_per_step": 0}),
+        *({"evaluate_every": 0}, {"keep_trajectory_every": 0}, {"test_tasks": 0}),
+    ],
 )
 def test_counts_that_do_not_fit_are_refused(wrong):
     with pytest.raises(ValueError, match="expected"):

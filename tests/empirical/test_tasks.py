@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from empirical import RegressionTasks, population, sample, sample_theta, theta_nodes
-from empirical.tasks.regression import MOST_NODES
+from empirical import RegressionEpisodes, RegressionTasks, population, sample, sample_theta, theta_nodes
+from empirical.tasks.regression import MOST_NODES, weighted_error
 
 
 def normal_moment(k: int, mu: float, tau2: float) -> float:
@@ -74,6 +74,31 @@ def test_sampled_points_have_the_population_moments():
         (batch.x[:, 0] * batch.x[:, 1], 0.0),
     ]:
         assert abs(values.mean() - exact) < 5 * values.std() / np.sqrt(len(values))
+
+
+def test_episodes_are_the_points_of_sampled_tasks():
+    tasks = RegressionTasks(mu=1.0, s2=2.0, v=0.7)
+
+    def draw(split, **points):
+        return RegressionEpisodes(tasks, **points).sample(5, torch.Generator().manual_seed(3), split, torch.float64)
+
+    theta = sample_theta(tasks, 5, torch.Generator().manual_seed(3))
+    everything = draw("training")
+    for x, target in (everything[:2], everything[2:]):
+        assert torch.equal(x[..., 0], population(theta, tasks).x) and target.shape == (5, 9, 2)
+        for task in range(5):  # ½ E(y − c x)² = ½ (s2 (θ − c)² + v)
+            loss = weighted_error(0.3 * x[task], target[task])
+            assert loss.item() == pytest.approx((2 * (theta[task].item() - 0.3) ** 2 + 0.7) / 2)
+    support_x, _, query_x, query_y = draw("training", support=4, query=3)
+    assert support_x.shape == (5, 4, 1) and query_y.shape == (5, 3, 2)
+    assert not torch.equal(support_x[:, :3], query_x)  # fresh points
+    assert weighted_error(0 * query_x[0], query_y[0]).item() == pytest.approx(
+        query_y[0, :, 0].square().mean().item() / 2
+    )
+    tested = draw("test", support=4, query=3)
+    assert torch.equal(tested[0], support_x) and torch.equal(tested[2], everything[2])
+    with pytest.raises(ValueError, match="query is 0: expected 1 point or more"):
+        RegressionEpisodes(tasks, query=0)
 
 
 @pytest.mark.parametrize("wrong", [{"tau2": -1.0}, {"s2": 0.0}, {"v": -0.1}, {"mu": math.nan}, {"v": math.inf}])

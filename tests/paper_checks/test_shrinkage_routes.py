@@ -19,14 +19,16 @@ METHODS = {"h_free": "h-free", "diagonal": "diagonal", "cg": "block-diagonal"}
 def observations(means, count):
     """(1, T, count, 1): observations of each task with exactly these means."""
     offsets = torch.arange(count, dtype=torch.float64) - (count - 1) / 2
-    return (torch.tensor([float(m) for m in means], dtype=torch.float64)[None, :, None, None] + offsets[:, None],)
+    found = torch.tensor([float(m) for m in means], dtype=torch.float64)[None, :, None, None] + offsets[:, None]
+    return found, found
 
 
 def engine(gradient, sigma2, steps, means, validation, n, k, rate=0.05):
-    learner = Shrinkage(TOY.losses, one_module(1), steps, rate, gradient=gradient)
+    learner = Shrinkage(
+        TOY.losses, modules=one_module(1), steps=steps, inner_lr=rate, sigma=float(sigma2) ** 0.5, gradient=gradient
+    )
     phi = torch.tensor([[float(sum(means) / len(means))]], dtype=torch.float64)  # φ̂ where every task has N observations
-    learned = learner.init(phi, float(sigma2) ** 0.5)
-    found, _ = learner.gradients(learned, observations(means, n), observations(validation, k))
+    found, _ = learner.gradients(learner.start(phi), (*observations(means, n), *observations(validation, k)))
     return -len(means) * float(found["log_variance"])  # the engine descends on a mean over tasks
 
 
@@ -63,12 +65,11 @@ def test_the_engine_stands_still_at_the_true_variance():
     batch = tasks.episodes(200_000, [0], "validation")
     signs = []
     for sigma2 in (1.8, 2.25, 2.8):
-        learner = Shrinkage(tasks.losses, one_module(1), 60, 0.1)
-        learned = learner.init(torch.tensor([[0.5]], dtype=torch.float64), sigma2**0.5)
+        learner = Shrinkage(tasks.losses, modules=one_module(1), steps=60, inner_lr=0.1, sigma=sigma2**0.5)
+        learned = learner.start(torch.tensor([[0.5]], dtype=torch.float64))
         theta = learner.adapt(learned, batch.support)
-        (y,) = batch.query
-        each = -((theta - y.mean(2)) * (theta - 0.5) * 3).flatten()  # (19), task by task
-        found = -float(learner.gradients(learned, batch.support, batch.query)[0]["log_variance"])
+        each = -((theta - batch.query[1].mean(2)) * (theta - 0.5) * 3).flatten()  # (19), task by task
+        found = -float(learner.gradients(learned, batch.batch)[0]["log_variance"])
         assert found == pytest.approx(float(each.mean()), rel=1e-9)
         signs.append(found / float(each.std() / len(each) ** 0.5))
     assert signs[0] > 5 and abs(signs[1]) < 4 and signs[2] < -5
