@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import torch
 
-from . import records
+from . import distributed, records
 from .benchmarks import command as benchmarks
 from .divergence import DivergenceError
 from .experiments import EXPERIMENTS
@@ -56,7 +56,13 @@ def main(arguments: list[str] | None = None) -> int:
         for name, module in EXPERIMENTS.items():
             print(f"{name:28}{', '.join(module.TIERS):20}{module.SUMMARY}")
         return 0
+    try:
+        return _run(parser, options)
+    finally:
+        distributed.finish()
 
+
+def _run(parser: _Parser, options: argparse.Namespace) -> int:
     if options.experiment not in EXPERIMENTS:
         near = difflib.get_close_matches(options.experiment, EXPERIMENTS, n=1, cutoff=0)[0]
         parser.error(f"there is no experiment {options.experiment!r}; the nearest is {near!r}")
@@ -92,8 +98,9 @@ def main(arguments: list[str] | None = None) -> int:
         if options.fresh:
             _clear(work, chosen)
         options_of_experiment = {"methods": chosen, "work": work}
+    distributed.start(options.device)  # with torchrun, each process takes a share of every meta-batch
     try:
-        with Progress() as progress:
+        with Progress(silent=distributed.rank() > 0) as progress:
             found = experiment.run(
                 options.tier, device=options.device, seed=options.seed, progress=progress, **options_of_experiment
             )
@@ -108,6 +115,9 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 130
+    distributed.wait()
+    if distributed.rank() > 0:  # all have the same numbers, and one writes them down
+        return 0
     try:
         if methods:
             records.replace(path, found, methods)

@@ -16,13 +16,22 @@ from torch import Tensor
 def start(device: torch.device | str) -> None:
     """Join the other processes, if `torchrun` started several; else nothing."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
-        dist.init_process_group("nccl" if torch.device(device).type == "cuda" else "gloo")
+        cuda = torch.device(device).type == "cuda"
+        if cuda:  # one device for each process of a machine
+            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+        dist.init_process_group("nccl" if cuda else "gloo")
 
 
 def finish() -> None:
     """Leave the group, if there is one."""
     if dist.is_initialized():
         dist.destroy_process_group()
+
+
+def wait() -> None:
+    """Until all processes are here."""
+    if dist.is_initialized():
+        dist.barrier()
 
 
 def rank() -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 from collections import OrderedDict
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -32,7 +33,7 @@ class LinearNetwork(nn.Module):
         super().__init__()
         if len(widths) < 2:
             raise ValueError(f"A linear network was given the widths {widths}: expected those of input and output.")
-        self.layers = nn.Sequential(*(nn.Linear(i, o, bias) for i, o in zip(widths, widths[1:], strict=False)))
+        self.layers = nn.Sequential(*(nn.Linear(i, o, bias) for i, o in pairwise(widths)))
 
     def forward(self, x: Tensor) -> Tensor:
         """Predictions."""
@@ -46,7 +47,7 @@ class LinearNetwork(nn.Module):
 
 def linear_network(*widths: int, bias: bool = True) -> nn.Sequential:
     """Linear layers without activations, layer by layer: `LinearNetwork` is the same from the other side."""
-    return nn.Sequential(*(nn.Linear(i, o, bias) for i, o in zip(widths, widths[1:], strict=False)))
+    return nn.Sequential(*(nn.Linear(i, o, bias) for i, o in pairwise(widths)))
 
 
 def linnet(

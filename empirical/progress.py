@@ -14,12 +14,12 @@ PLAIN_EVERY = 10.0
 
 
 class Progress:
-    """Where a run is. Use as a context; `progress(line)` says it in a line, `progress.bar(...)` starts a bar."""
+    """Where a run is, unless `silent`. Use as a context; `progress(line)` says it in a line, `progress.bar(...)` starts a bar."""
 
-    def __init__(self) -> None:
-        self.console = Console(stderr=True)
+    def __init__(self, silent: bool = False) -> None:
+        self.console = Console(stderr=True, quiet=silent)
         self._rich: RichProgress | None = None
-        if self.console.is_terminal:
+        if self.console.is_terminal and not silent:
             columns = [TextColumn("{task.description}"), BarColumn(30), TaskProgressColumn(), MofNCompleteColumn()]
             columns += [TimeRemainingColumn(), TextColumn("{task.fields[note]}")]
             self._rich = RichProgress(*columns, console=self.console, transient=True)

@@ -1,0 +1,111 @@
+"""Compiled steps compute what the plain ones do, and where nothing can be compiled everything works."""
+
+from functools import partial
+
+import pytest
+import torch
+from engine_cases import CASES, F64, Case, distance, make_model, shaken
+
+from empirical import MAML, Trainer, compilation
+from empirical.compilation import Compiled, unavailable
+from empirical.models import cnn
+
+needs_compiler = pytest.mark.skipif(unavailable() is not None, reason=f"Nothing can be compiled here: {unavailable()}.")
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="There is no CUDA device here.")
+
+
+class Tasks:
+    """Random tasks of a case."""
+
+    def __init__(self, case):
+        self.case = case
+
+    def __repr__(self):
+        return "random tasks"
+
+    def sample(self, count, generator, split, dtype):
+        seed = int(torch.randint(2**31, (), generator=generator, device=generator.device))
+        parts = [part[0].to(generator.device) for part in self.case.batch(count, seed=seed)]
+        return tuple(p.to(dtype) if p.is_floating_point() else p for p in parts)
+
+
+TINY = {"tiny CNN": Case(partial(cnn, 1, hidden=2, classes=3, pooling="max"), (1, 3, 2))}
+GRAPHS = [("LinNet", 1), ("linear", 2), ("tiny CNN", 1)]  # a step more of the CNN takes half a minute
+
+
+@needs_compiler
+@pytest.mark.parametrize(("name", "steps"), GRAPHS)
+def test_a_compiled_meta_gradient_is_the_plain_one(name, steps):
+    torch.manual_seed(0)
+    case = (CASES | TINY)[name]
+    learner = MAML(case.model().double(), case.loss, inner_lr=case.rate, steps=steps)
+    compiled = Compiled(learner.gradients)
+    for seed in (1, 2):  # the second time with other numbers
+        learned, batch = shaken(learner.init(1), seed=seed), case.batch(seed=seed)
+        found, expected = compiled(learned, batch), learner.gradients(learned, batch)
+        assert distance(found[0], expected[0]) < 1e-10
+        assert found[1].keys() == expected[1].keys()
+        assert all(torch.allclose(found[1][n], v, rtol=1e-12) for n, v in expected[1].items())
+    with pytest.raises(ValueError, match=r"the step was compiled for other names, shapes or types: expected .*, got"):
+        compiled(learned, case.batch(tasks=3))
+    for wrong in ({n: v.float() for n, v in learned.items()}, dict(reversed(learned.items()))):
+        with pytest.raises(ValueError, match="compiled for other names, shapes or types"):
+            compiled(wrong, batch)
+
+
+@needs_compiler
+def test_a_compiled_trainer_takes_the_same_steps():
+    def trained(**options):
+        learner = MAML(make_model("linear"), inner_lr=0.3)
+        how = dict(outer_lr=0.01, tasks_per_step=3, seed=[0, 1], dtype=F64, schedule="cosine")
+        trainer = Trainer(learner, Tasks(CASES["linear"]), **how, **options).fit(20)
+        return trainer.learned, trainer.curve("loss")
+
+    plain = trained()
+    compiled = trained(compile=True)
+    assert distance(compiled[0], plain[0]) < 1e-10 and torch.allclose(compiled[1], plain[1], rtol=1e-10)
+
+
+@needs_compiler
+def test_one_tensor_given_twice_stays_two_inputs():
+    compiled, x, y = Compiled(lambda a, b: {"out": 2 * a + b}), torch.tensor([1.0]), torch.tensor([5.0])
+    assert compiled(x, x)["out"].item() == 3
+    assert compiled(x, y)["out"].item() == 7
+
+
+def test_without_a_compiler_everything_works_and_a_line_says_so(monkeypatch, capfd):
+    monkeypatch.setattr(compilation.shutil, "which", lambda name: None)
+    assert "C++ compiler" in compilation.unavailable()
+    learner = MAML(make_model("linear"), inner_lr=0.3)
+    learned, batch = shaken(learner.init(1)), CASES["linear"].batch()
+    compiled = Compiled(learner.gradients)
+    assert distance(compiled(learned, batch)[0], learner.gradients(learned, batch)[0]) == 0
+    assert distance(compiled(learned, batch)[0], learner.gradients(learned, batch)[0]) == 0
+    line = "metaproof: not compiled, for there is no C++ compiler (g++ or clang++); everything works, more slowly.\n"
+    assert capfd.readouterr().err == line
+    both = [
+        Trainer(learner, Tasks(CASES["linear"]), tasks_per_step=4, dtype=F64, compile=c).fit(5).learned
+        for c in (True, False)
+    ]
+    assert distance(*both) == 0
+    assert capfd.readouterr().err == line
+    with pytest.raises(ValueError, match="compiled for other names, shapes or types"):
+        compiled(learned, CASES["linear"].batch(tasks=3))
+
+
+@needs_gpu
+@pytest.mark.parametrize("case", ["LinNet", "CNN, max"])
+def test_on_a_gpu_the_compiled_and_graphed_step_is_the_plain_one(case):
+    def trained(device, **options):
+        learner = MAML(make_model(case), CASES[case].loss, inner_lr=CASES[case].rate, steps=2)
+        how = dict(outer_lr=0.01, tasks_per_step=3, dtype=F64, device=device)
+        trainer = Trainer(learner, Tasks(CASES[case]), **how, **options)
+        batch = tuple(b.to(device) for b in CASES[case].batch(tasks=3))
+        for _ in range(5):
+            trainer.step(batch)
+        return {n: v.cpu() for n, v in trainer.learned.items()}
+
+    expected = trained("cpu")
+    assert distance(trained("cuda"), expected) < 1e-8
+    if unavailable("cuda") is None:
+        assert distance(trained("cuda", compile=True), expected) < 1e-8

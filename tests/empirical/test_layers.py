@@ -1,0 +1,270 @@
+"""Every layer with a rule of its own against torch's module, run and task by task: values, gradients, second derivatives."""
+
+from functools import partial
+
+import pytest
+import torch
+from engine_cases import F64
+from torch import nn
+from torch.autograd import grad, gradcheck, gradgradcheck
+from torch.func import functional_call
+
+from empirical import images
+from empirical.layers import LAYERS, LowRank, Pass, Products, TaskModel, dense
+from empirical.losses import batched
+
+RUNS, TASKS = 2, 3
+
+
+class Scale(nn.Module):
+    """A layer without a rule, which hands on a plain tensor."""
+
+    def __init__(self):
+        super().__init__()
+        self.by = nn.Parameter(torch.tensor(1.5))
+
+    def forward(self, x):
+        return self.by * x
+
+
+def after_images(layer, channels=3):
+    """The layer after one that hands on images in the engine's own order."""
+    return nn.Sequential(nn.Conv2d(channels, channels, 1), layer)
+
+
+def after_tensor(layer):
+    return nn.Sequential(Scale(), layer)
+
+
+IMAGES, VECTORS = (4, 3, 5, 6), (4, 6)
+PLAIN = [kind for kind, run in LAYERS.items() if run.__name__ in ("_elementwise", "_pointwise")]
+ELEMENTWISE = [kind for kind in PLAIN if LAYERS[kind].__name__ == "_elementwise"]
+MODELS = {
+    "linear": (lambda: nn.Sequential(nn.Linear(6, 2)), VECTORS),
+    "linear, no bias": (lambda: nn.Sequential(nn.Linear(6, 2, bias=False)), VECTORS),
+    "linear, extra dimensions": (lambda: nn.Sequential(nn.Linear(6, 2), nn.Tanh(), nn.Linear(2, 3)), (4, 2, 3, 6)),
+    "linear after images": (lambda: after_images(nn.Linear(6, 2)), IMAGES),
+    "convolution": (lambda: nn.Sequential(nn.Conv2d(3, 2, 3)), IMAGES),
+    "convolution, no bias": (lambda: nn.Sequential(nn.Conv2d(3, 2, 3, padding=1, bias=False)), IMAGES),
+    "convolution, stride": (lambda: nn.Sequential(nn.Conv2d(3, 4, 3, stride=2, padding=1)), IMAGES),
+    "convolution, all different": (
+        lambda: nn.Sequential(nn.Conv2d(3, 2, (3, 2), (2, 1), (0, 1), (1, 2))),
+        (3, 3, 6, 5),
+    ),
+    "convolution, groups": (lambda: nn.Sequential(nn.Conv2d(4, 6, 3, padding=1, groups=2), nn.Tanh()), (2, 4, 4, 5)),
+    "convolution, depthwise": (lambda: nn.Sequential(nn.Conv2d(3, 3, 3, stride=2, groups=3)), IMAGES),
+    "convolution, two": (lambda: nn.Sequential(nn.Conv2d(3, 2, 2), nn.Tanh(), nn.Conv2d(2, 3, 3, 2)), IMAGES),
+    "convolution, reflect": (lambda: nn.Sequential(nn.Conv2d(3, 2, 3, padding=1, padding_mode="reflect")), IMAGES),
+    "convolution, same": (lambda: after_images(nn.Conv2d(3, 2, 3, padding="same")), IMAGES),
+    "batch norm of images": (lambda: nn.Sequential(nn.BatchNorm2d(3)), IMAGES),
+    "batch norm after images": (lambda: after_images(nn.BatchNorm2d(3)), IMAGES),
+    "batch norm, not affine": (lambda: after_images(nn.BatchNorm2d(3, affine=False, eps=0.1)), IMAGES),
+    "batch norm of vectors": (lambda: nn.Sequential(nn.Linear(6, 2), nn.BatchNorm1d(2)), VECTORS),
+    "batch norm of sequences": (lambda: nn.Sequential(nn.BatchNorm1d(3)), (4, 3, 5)),
+    "batch norm 3d": (lambda: nn.Sequential(Scale(), nn.BatchNorm3d(2)), (3, 2, 2, 3, 2)),
+    "flatten": (lambda: after_tensor(nn.Sequential(nn.Flatten(), nn.Linear(90, 2))), IMAGES),
+    "flatten images": (lambda: after_images(nn.Flatten()), IMAGES),
+    "flatten, some": (lambda: after_images(nn.Flatten(2, 3)), IMAGES),
+    "flatten, first ones": (lambda: after_images(nn.Flatten(1, 2)), IMAGES),
+    "flatten, all": (lambda: after_tensor(nn.Flatten(0)), VECTORS),
+    "max": (lambda: after_images(nn.MaxPool2d(2)), IMAGES),
+    "max, odd": (lambda: after_tensor(nn.MaxPool2d(2)), (2, 3, 7, 3)),
+    "max, other stride": (lambda: after_images(nn.MaxPool2d(2, 1)), IMAGES),
+    "max, 3": (lambda: after_images(nn.MaxPool2d(3)), IMAGES),
+    "max, padded": (lambda: after_images(nn.MaxPool2d(2, padding=1)), IMAGES),
+    "max, ceil": (lambda: after_images(nn.MaxPool2d(2, ceil_mode=True)), IMAGES),
+    "max, dilated": (lambda: after_images(nn.MaxPool2d(2, dilation=2)), IMAGES),
+    "max, pair": (lambda: after_images(nn.MaxPool2d((2, 2), stride=(2, 2))), IMAGES),
+    "mean": (lambda: after_images(nn.AdaptiveAvgPool2d(1)), IMAGES),
+    "mean of a tensor": (lambda: after_tensor(nn.AdaptiveAvgPool2d((1, 1))), IMAGES),
+    "mean, 2 x 3": (lambda: after_images(nn.AdaptiveAvgPool2d((2, 3))), IMAGES),
+    **{f"{kind.__name__} of images": (lambda kind=kind: after_images(kind()), IMAGES) for kind in ELEMENTWISE},
+    **{f"{kind.__name__} of vectors": (lambda kind=kind: after_tensor(kind()), VECTORS) for kind in ELEMENTWISE},
+    "AvgPool1d": (lambda: after_tensor(nn.AvgPool1d(2)), (4, 3, 5)),
+    "MaxPool1d": (lambda: after_tensor(nn.MaxPool1d(2)), (4, 3, 5)),
+    "AvgPool2d": (lambda: after_images(nn.AvgPool2d(2)), IMAGES),
+    "Upsample": (lambda: after_images(nn.Upsample(scale_factor=2)), IMAGES),
+    "no rule": (lambda: nn.Sequential(nn.Linear(6, 4), nn.LayerNorm(4), nn.PReLU()), VECTORS),
+    "no rule, after images": (lambda: after_images(nn.GroupNorm(1, 3)), IMAGES),
+    "no Sequential": (lambda: nn.Linear(6, 2), VECTORS),
+    "own module": (Scale, VECTORS),
+}
+
+
+def test_every_layer_is_in_the_table():
+    met = {type(layer) for make, _ in MODELS.values() for layer in make().modules()}
+    assert set(LAYERS) <= met
+
+
+def reference(model, weights, x):
+    """Outputs (R, T, n, ...), one functional_call for each run and task."""
+    model.train()
+    return torch.stack(
+        [
+            torch.stack(
+                [
+                    functional_call(model, {n: w[r, min(t, w.shape[1] - 1)] for n, w in weights.items()}, (x[r, t],))
+                    for t in range(TASKS)
+                ]
+            )
+            for r in range(RUNS)
+        ]
+    )
+
+
+@pytest.mark.parametrize("shared", [True, False], ids=["shared weights", "weights per task"])
+@pytest.mark.parametrize("name", MODELS)
+def test_values_gradients_and_second_derivatives(name, shared):
+    make, shape = MODELS[name]
+    torch.manual_seed(len(name))
+    model = make().double()
+    x = torch.randn(RUNS, TASKS, *shape, dtype=F64, requires_grad=True)
+    wide = 1 if shared else TASKS
+    weights = {
+        n: (p.detach() + 0.3 * torch.randn(RUNS, wide, *p.shape, dtype=F64)).requires_grad_()
+        for n, p in model.named_parameters()
+    }
+    into = Pass(adapts=frozenset(weights))
+    found, expected = TaskModel(model)(weights, x, into), reference(model, weights, x)
+    assert found.shape == expected.shape and torch.allclose(found, expected, rtol=1e-11, atol=1e-12)
+
+    # the gradients of the weights, for each task, from those at the taps; and of the inputs
+    v = torch.randn_like(expected)
+    per_task = {n: w.detach().expand(-1, TASKS, *w.shape[2:]).clone().requires_grad_() for n, w in weights.items()}
+    pulled = grad((reference(model, per_task, x) * v).sum(), [x, *per_task.values()], create_graph=True)
+    taps = grad((found * v).sum(), [x, *(tap.at for tap in into.taps)], create_graph=True)
+    gradients = {n: dense(g) for tap, d in zip(into.taps, taps[1:], strict=True) for n, g in tap.gradients(d).items()}
+    assert gradients.keys() == weights.keys()
+    for found_one, expected_one in zip([taps[0], *(gradients[n] for n in per_task)], pulled, strict=True):
+        assert found_one.shape == expected_one.shape and torch.allclose(found_one, expected_one, rtol=1e-10, atol=1e-11)
+
+    # and their derivatives along something
+    along = [torch.randn_like(g) for g in pulled]
+    ours = sum((g * u).sum() for g, u in zip([taps[0], *(gradients[n] for n in per_task)], along, strict=True))
+    theirs = sum((g * u).sum() for g, u in zip(pulled, along, strict=True))
+    found_two = grad(ours, [x, *weights.values()], allow_unused=True)
+    expected_two = grad(theirs, [x, *per_task.values()], allow_unused=True)
+    for a, b, leaf in zip(found_two, expected_two, [x, *weights.values()], strict=True):
+        a, b = (torch.zeros_like(leaf) if g is None else g for g in (a, b))
+        b = b.sum(1, keepdim=True) if shared and leaf is not x else b
+        assert torch.allclose(a, b, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("size", [(4, 4), (5, 3)])
+def test_a_tie_goes_to_the_first_as_in_torch(size):
+    x = torch.ones(2, 2, 3, 2, *size, dtype=F64)
+    x[:, :, 1:] = torch.randint(2, x[:, :, 1:].shape).double()  # and many partial ties
+    x.requires_grad_()
+    model = TaskModel(nn.Sequential(nn.MaxPool2d(2), Scale()))
+    weights = {"1.by": torch.ones(2, 1, dtype=F64)}
+    out = model(weights, x)
+    v = torch.rand_like(out)
+    theirs = grad((nn.MaxPool2d(2)(x.flatten(0, 2)) * v.flatten(0, 2)).sum(), x)[0]
+    assert torch.equal(grad((out * v).sum(), x)[0], theirs)
+    assert theirs[0, 0, 0, 0, 0, 0] > 0 and (theirs[0, 0, 0, 0, :2, :2] > 0).sum() == 1
+
+
+def test_a_low_rank_weight_is_the_matrix_that_it_stands_for():
+    torch.manual_seed(0)
+    x, base = torch.randn(2, 3, 4, 6, dtype=F64), torch.randn(2, 1, 5, 6, dtype=F64)
+    update = Products(torch.randn(2, 3, 2, 5, dtype=F64), torch.randn(2, 3, 2, 6, dtype=F64))
+    model, weight = TaskModel(nn.Linear(6, 5, bias=False)), LowRank(base, update)
+    assert torch.allclose(model({"weight": weight}, x), x @ (base + update.left.mT @ update.right).mT)
+    assert torch.allclose(model({"weight": weight}, x), model({"weight": dense(weight)}, x))
+
+
+@pytest.mark.parametrize("check", [gradcheck, gradgradcheck])
+@pytest.mark.parametrize(
+    "how", [((1, 1), (1, 1), (1, 1), 1), ((2, 1), (0, 1), (1, 2), 2)], ids=["plain", "all different"]
+)
+def test_convolutions_differentiate_numerically(check, how):
+    torch.manual_seed(0)
+    draw = partial(torch.randn, dtype=F64, requires_grad=True)
+    x, weight = draw(1, 4, 4, 1, 2, 2), draw(1, 2, 2, 2 // how[-1], 2, 2)
+    assert check(lambda x, w: images.convolve(x, w, *how), (x, weight))
+    g = torch.randn_like(images.convolve(x, weight, *how)).requires_grad_()
+    assert check(lambda x, g: images.convolution_weight_gradient(x, g, weight, *how), (x, g))
+
+
+def test_max_pool_differentiates_numerically():
+    torch.manual_seed(0)
+    x = torch.randn(1, 5, 4, 1, 2, 2, dtype=F64, requires_grad=True)
+    assert gradcheck(images.max_pool, (x,)) and gradgradcheck(images.max_pool, (x,))
+
+
+def test_statistics_are_collected_and_used():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(2, 3, 1), nn.BatchNorm2d(3)).double()
+    x, other = torch.randn(2, 1, 2, 4, 2, 3, 3, dtype=F64)
+    task_model = TaskModel(model, "support")
+    weights = {n: w[None, None] for n, w in task_model.initial.items()}
+    collected = {}
+    assert torch.allclose(task_model(weights, x, Pass(collect=collected))[0, 1], model.train()(x[0, 1]))
+    ((mean, variance),) = collected.values()
+    inner = nn.functional.conv2d(x[0, 1], model[0].weight, model[0].bias)
+    assert torch.allclose(mean[0, 1], inner.mean((0, 2, 3)))
+    assert torch.allclose(variance[0, 1], inner.var((0, 2, 3), unbiased=False))
+    model[1].running_mean.copy_(mean[0, 1])
+    model[1].running_var.copy_(variance[0, 1])
+    found = task_model(weights, other, Pass(statistics=collected))[0, 1]
+    assert torch.allclose(found, model.eval()(other[0, 1]))
+
+
+@pytest.mark.parametrize(
+    ("make", "mode", "message"),
+    [
+        (lambda: nn.Linear(2, 2), "batch", "batch_norm is 'batch': expected 'transductive', 'support', 'running'"),
+        (lambda: nn.ReLU(), "transductive", "The model ReLU has no parameters: there is nothing to adapt."),
+        (lambda: torch.relu, "transductive", "expected a torch.nn.Module"),
+        (
+            lambda: nn.Sequential(nn.BatchNorm1d(2, track_running_stats=False)),
+            "running",
+            "the layer '0' keeps no statistics: make it with track_running_stats=True",
+        ),
+        (
+            lambda: nn.Sequential(nn.ModuleList([nn.BatchNorm1d(2, track_running_stats=False)])),
+            "running",
+            "a layer keeps no statistics: take 'transductive'",
+        ),
+        (
+            lambda: nn.Sequential(nn.Linear(2, 2), nn.ModuleList([nn.BatchNorm1d(2)])),
+            "support",
+            "a batch norm inside the ModuleList '1': build the model from nn.Sequential, or take another mode",
+        ),
+    ],
+)
+def test_models_that_cannot_be(make, mode, message):
+    with pytest.raises(ValueError, match=message):
+        TaskModel(make(), mode)
+
+
+def test_the_model_is_copied():
+    model = nn.Sequential(nn.Conv2d(1, 1, 1), nn.ModuleList([nn.BatchNorm2d(1)]))
+    TaskModel(model)
+    assert type(model[1][0]) is nn.BatchNorm2d
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "bce", "mse"])
+def test_losses_are_torchs_task_by_task(name):
+    torch.manual_seed(0)
+    output = torch.randn(2, 3, 4, 5 if name == "cross_entropy" else 1, dtype=F64)
+    target = torch.randint(5, (2, 3, 4)) if name == "cross_entropy" else torch.rand(2, 3, 4, 1, dtype=F64)
+    functions = {
+        "cross_entropy": nn.functional.cross_entropy,
+        "bce": nn.functional.binary_cross_entropy_with_logits,
+        "mse": nn.functional.mse_loss,
+    }
+    expected = torch.stack(
+        [torch.stack([functions[name](output[r, t], target[r, t]) for t in range(3)]) for r in range(2)]
+    )
+    assert torch.allclose(batched(name)(output, target), expected, rtol=1e-12)
+    assert torch.allclose(batched(functions[name])(output, target), expected, rtol=1e-12)
+    if name != "cross_entropy":
+        assert torch.allclose(batched(name)(output, target[..., 0]), expected, rtol=1e-12)
+
+
+def test_losses_that_cannot_be():
+    with pytest.raises(ValueError, match="The loss is 'hinge': expected 'cross_entropy', 'bce', 'mse', or a function"):
+        batched("hinge")
+    with pytest.raises(ValueError, match=r"The loss of one task has shape \(4,\): return one number"):
+        batched(lambda output, target: (output - target).square().sum(-1))(*torch.zeros(2, 1, 2, 4, 3))
