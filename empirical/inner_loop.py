@@ -183,9 +183,7 @@ class InnerLoop:
         gradients: dict[str, Gradient] = {}
         with torch.set_grad_enabled(second):
             for tap, d in zip(into.taps, found, strict=True):
-                for name, gradient in tap.gradients(d).items():
-                    known = gradients.get(name)
-                    gradients[name] = gradient if known is None else dense(known) + dense(gradient)
+                gradients |= tap.gradients(d)
             if not self.update.products:
                 gradients = {name: dense(gradient) for name, gradient in gradients.items()}
         with torch.set_grad_enabled(through != "nothing"):

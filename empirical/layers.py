@@ -21,6 +21,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
+from torch.nn.modules.dropout import _DropoutNd
 
 from . import images
 from .images import Images
@@ -133,6 +134,8 @@ class TaskModel:
         for name, part in self._parts:
             if type(part) not in LAYERS:
                 self._prepare(name, part)
+            if isinstance(part, BATCH_NORMS) and type(part) not in LAYERS:
+                raise ValueError(f"The layer {name!r} is a {type(part).__name__}: use torch's own batch norm.")
             elif isinstance(part, BATCH_NORMS) and batch_norm == "running" and part.running_mean is None:
                 raise ValueError(
                     f"batch_norm is 'running', and the layer {name!r} keeps no statistics: make it with track_running_stats=True, "
@@ -145,6 +148,12 @@ class TaskModel:
         torch's own, under vmap, updates its statistics in place across tasks, and its second derivative is silently wrong
         (torch 2.13).
         """
+        for layer in part.modules():
+            if isinstance(layer, _DropoutNd) and layer.p and layer.training:
+                raise ValueError(
+                    f"There is dropout in {name or type(part).__name__!r}, and its random numbers could not be drawn again after a "
+                    "resume: set p=0, or call model.eval()."
+                )
         for parent in list(part.modules()):
             for key, layer in parent.named_children():
                 if not isinstance(layer, BATCH_NORMS):
@@ -154,7 +163,7 @@ class TaskModel:
                         f"batch_norm is 'support', and there is a batch norm inside the {type(part).__name__} {name!r}: build the "
                         "model from nn.Sequential, or take another mode."
                     )
-                parent.register_module(key, _BatchNorm(layer, self.batch_norm))
+                parent.register_module(key, PlainBatchNorm(layer, self.batch_norm))
 
     def to(self, device: torch.device | str, dtype: torch.dtype) -> None:
         """Move the copy of the module, for its buffers and its initial weights."""
@@ -174,10 +183,10 @@ class TaskModel:
     @property
     def has_batch_norm(self) -> bool:
         """Whether the mode of batch norm makes a difference."""
-        return any(isinstance(layer, (*BATCH_NORMS, _BatchNorm)) for layer in self.module.modules())
+        return any(isinstance(layer, (*BATCH_NORMS, PlainBatchNorm)) for layer in self.module.modules())
 
 
-class _BatchNorm(nn.Module):
+class PlainBatchNorm(nn.Module):
     """Batch norm of one task, written out."""
 
     def __init__(self, layer: nn.Module, mode: BatchNormMode):
@@ -201,7 +210,7 @@ class _BatchNorm(nn.Module):
         return x if self.weight is None else x * self.weight.view(shape) + self.bias.view(shape)
 
 
-BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+BATCH_NORMS = (nn.modules.batchnorm._BatchNorm,)
 
 
 def _parts(module: nn.Module, name: str = "") -> Iterator[tuple[str, nn.Module]]:

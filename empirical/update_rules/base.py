@@ -107,10 +107,24 @@ def times(x: Tensor, factor: Tensor) -> Tensor:
     return found.view(*x.shape[:-1], factor.shape[-1])
 
 
+def along_direction(process: Callable[[Tensor], Tensor], gradient: Tensor, scale: Tensor) -> Tensor:
+    """Process the direction of each task's gradient (R, T, *shape), and give the result its norm times scale (R, T or 1).
+
+    Source: arnold2019, A.1.2.
+    """
+
+    def spread(values: Tensor) -> Tensor:
+        return values.reshape(*values.shape, *[1] * (gradient.ndim - 2))
+
+    # the tiny term keeps the derivative of the norm finite at a gradient of 0
+    norm = spread((gradient.square().reshape(*gradient.shape[:2], -1).sum(-1) + 1e-30).sqrt())
+    return process(gradient / norm) * norm * spread(scale)
+
+
 def eye(size: int, like: Tensor) -> Tensor:
     """The identity, of the weight's type and on its device."""
     return torch.eye(size, dtype=like.dtype, device=like.device)
 
 
-__all__ = ["Gradient", "Parameters", "Products", "UpdateRule", "as_matrices", "dense", "eye", "from_matrices"]
-__all__ += ["matrix_shape", "per_weight", "times"]
+__all__ = ["Gradient", "Parameters", "Products", "UpdateRule", "along_direction", "as_matrices", "dense", "eye"]
+__all__ += ["from_matrices", "matrix_shape", "per_weight", "times"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from .base import Parameters, UpdateRule, as_matrices, from_matrices, matrix_shape, per_weight, times
+from .base import Parameters, UpdateRule, along_direction, as_matrices, from_matrices, matrix_shape, per_weight, times
 from .kronecker import ACTIVATIONS
 
 __all__ = ["cfc"]
@@ -53,20 +54,19 @@ def cfc(
         found = {name: value.to(weight) for name, value in drawn.items()}
         return found | {"scale": weight.new_ones(())} if normalize else found
 
-    def update(parameters: Parameters, gradient: Tensor) -> Tensor:
-        g = as_matrices(gradient)
-        if normalize:
-            norm = (g.square().flatten(2).sum(-1) + 1e-30).sqrt()[:, :, None, None, None]
-            g = g / norm
-        vectors = g.flatten(3)
+    def network(parameters: Parameters, gradient: Tensor) -> Tensor:
+        matrices = as_matrices(gradient)
+        vectors = matrices.flatten(3)
         for k in range(layers):
             vectors = between(vectors) if k else vectors
             factor = parameters[f"factor{k}"]
             vectors = times(times(vectors, factor), factor.mT)
-        found = vectors.unflatten(3, g.shape[3:])
-        if normalize:
-            found = found * norm * parameters["scale"][:, :, None, None, None]
-        return from_matrices(found, gradient)
+        return from_matrices(vectors.view(matrices.shape), gradient)
+
+    def update(parameters: Parameters, gradient: Tensor) -> Tensor:
+        if not normalize:
+            return network(parameters, gradient)
+        return along_direction(partial(network, parameters), gradient, parameters["scale"])
 
     options = dict(rank=rank, layers=layers, activation=activation, normalize=normalize, adapt=adapt)
     return per_weight("cfc", init, update, adapts=adapt, options=options)

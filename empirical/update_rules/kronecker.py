@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from .base import Parameters, UpdateRule, as_matrices, eye, from_matrices, matrix_shape, per_weight, times
+from .base import (
+    Parameters,
+    UpdateRule,
+    along_direction,
+    as_matrices,
+    eye,
+    from_matrices,
+    matrix_shape,
+    per_weight,
+    times,
+)
 
 __all__ = ["ACTIVATIONS", "kfc", "klin"]
 
@@ -67,22 +78,17 @@ def _network(name: str, layers: int, activation: str, normalize: bool, adapt: bo
         found = {f"{side}{k}": eye(size, weight) for k in range(layers) for side, size in (("left", n), ("right", m))}
         return found | {"scale": weight.new_ones(())} if normalize else found
 
-    def update(parameters: Parameters, gradient: Tensor) -> Tensor:
-        if normalize:
-            # the tiny term keeps the derivative of the norm finite at a gradient of 0
-            norm = (gradient.square().reshape(*gradient.shape[:2], -1).sum(-1) + 1e-30).sqrt()
-            norm = norm.view(*norm.shape, *[1] * (gradient.ndim - 2))
-            g = as_matrices(gradient / norm)
-        else:
-            g = as_matrices(gradient)
+    def network(parameters: Parameters, gradient: Tensor) -> Tensor:
+        g = as_matrices(gradient)
         for k in range(layers):
             g = between(g) if k else g
             g = times(times(g, parameters[f"right{k}"]).mT, parameters[f"left{k}"].mT).mT  # L G R
-        found = from_matrices(g, gradient)
-        if normalize:
-            scale = parameters["scale"]
-            found = found * norm * scale.view(*scale.shape, *[1] * (gradient.ndim - 2))
-        return found
+        return from_matrices(g, gradient)
+
+    def update(parameters: Parameters, gradient: Tensor) -> Tensor:
+        if not normalize:
+            return network(parameters, gradient)
+        return along_direction(partial(network, parameters), gradient, parameters["scale"])
 
     options = {"layers": layers, "activation": activation, "normalize": normalize, "adapt": adapt}
     return per_weight(name, init, update, adapts=adapt, options=options)

@@ -268,3 +268,15 @@ def test_losses_that_cannot_be():
         batched("hinge")
     with pytest.raises(ValueError, match=r"The loss of one task has shape \(4,\): return one number"):
         batched(lambda output, target: (output - target).square().sum(-1))(*torch.zeros(2, 1, 2, 4, 3))
+
+
+def test_dropout_is_refused_unless_it_does_nothing():
+    noisy = nn.Sequential(nn.Linear(3, 2), nn.Dropout(0.5))
+    with pytest.raises(ValueError, match=r"There is dropout in '1'.*model\.eval\(\)"):
+        TaskModel(noisy)
+    assert TaskModel(noisy.eval()).initial
+
+
+def test_another_kind_of_batch_norm_is_refused():
+    with pytest.raises(ValueError, match="is a SyncBatchNorm: use torch's own batch norm"):
+        TaskModel(nn.Sequential(nn.Linear(3, 2), nn.SyncBatchNorm(2)))
