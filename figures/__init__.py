@@ -18,7 +18,10 @@ from types import ModuleType
 __all__ = ["FIGURES", "load"]
 
 FIGURES: dict[str, str] = {
+    "arnold2019-figure1-left": "figures.arnold2019_figure1_left",
+    "arnold2019-figure-a1": "figures.arnold2019_figure_a1",
     "arnold2021-figure1-left": "figures.arnold2021_figure1_left",
+    "arnold2021-figure1-right": "figures.arnold2021_figure1_right",
     "arnold2021-figure2": "figures.arnold2021_figure2",
     "chen2019-figure3": "figures.chen2019_figure3",
     "chen2019-figure4": "figures.chen2019_figure4",

@@ -62,6 +62,15 @@ def test_the_shrinkage_example_runs_as_shown(tmp_path):
     assert "'head'" in done.stdout
 
 
+def test_the_engine_example_runs_as_shown(tmp_path):
+    (snippet,) = re.findall(r"```python\n(import torch\nfrom empirical import MAML.*?)```", README, re.DOTALL)
+    done = subprocess.run(
+        [sys.executable, "-c", snippet], cwd=tmp_path, env={"PYTHONPATH": str(HOME)}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert float(re.search(r"accuracy ([\d.]+)", done.stdout).group(1)) > 0.75
+
+
 def test_the_memory_is_the_recorded_one():
     record = json.loads((HOME / "results" / "empirical" / "memory.json").read_text())
     for way, growth in record["growth"].items():

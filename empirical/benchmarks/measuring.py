@@ -30,7 +30,7 @@ def compare(
     engines: Sequence[Peer],
     rounds: int = 7,
     *,
-    at_least: float = 0.02,
+    at_least: float = 0.25,
     seed: int = 0,
     memory: Mapping[str, str] | None = None,
     report: Callable[[str], None] = lambda line: None,

@@ -6,10 +6,27 @@ records. One with several METHODS takes `methods` too, and `work`, a folder from
 
 from types import ModuleType
 
-from . import arnold2021_figure1_left, arnold2021_figure2, chen2019_linear, chen2019_spiral
+from . import (
+    arnold2019_figure_a1,
+    arnold2019_synthetic,
+    arnold2021_figure1_left,
+    arnold2021_figure1_right,
+    arnold2021_figure2,
+    chen2019_linear,
+    chen2019_spiral,
+)
 
 EXPERIMENTS: dict[str, ModuleType] = {
-    module.ID: module for module in (arnold2021_figure1_left, arnold2021_figure2, chen2019_linear, chen2019_spiral)
+    module.ID: module
+    for module in (
+        arnold2019_synthetic,
+        arnold2019_figure_a1,
+        arnold2021_figure1_left,
+        arnold2021_figure1_right,
+        arnold2021_figure2,
+        chen2019_linear,
+        chen2019_spiral,
+    )
 }
 
 __all__ = ["EXPERIMENTS"]

@@ -1,6 +1,16 @@
 """The claims of arnold2021, in the paper's order."""
 
-from . import background, deep_landscape, deep_loss, deep_updates, insights, logistic, meta_optimizers, shallow_model
+from . import (
+    background,
+    deep_landscape,
+    deep_loss,
+    deep_updates,
+    figure1_right,
+    insights,
+    logistic,
+    meta_optimizers,
+    shallow_model,
+)
 from .paper import PAPER
 
 __all__ = ["PAPER"]
@@ -13,6 +23,7 @@ _ROOMS = (  # each declares its claims
     deep_loss,
     insights,
     logistic,
+    figure1_right,
     meta_optimizers,
 )
 _ORDER = {locator: position for position, locator in enumerate(PAPER.locators)}

@@ -20,8 +20,10 @@ LOCATORS = (
     "script",
     "A",
     "B.1",
+    "B.4",
     "C.1",
     "C.1.1",
+    "beyond",  # not in the paper: what is possible, against what was measured
 )
 
 PAPER = Paper("arnold2021", "When MAML Can Adapt Fast and How to Assist When It Cannot", LOCATORS)

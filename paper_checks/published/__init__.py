@@ -1,6 +1,7 @@
 """The papers' own numbers, as data: curves and results read off their figures.
 
-One file of curves (PAPER_figures.csv) and one of results (PAPER_results.csv) for a paper. chen2019: the curves of Figures 5
+One file of curves (PAPER_figures.csv) and one of results (PAPER_results.csv) for a paper, or of accuracies that it prints
+(PAPER_accuracies.csv). chen2019: the curves of Figures 5
 to 7 come from the lines of the vector graphics (error of a value about 0.001; the largest were thinned by points that move
 the line by less than 0.0005), those of Figure 3, Reptile alone, were read by eye (0.005). Step 0 is before adaptation.
 Losses are ½ Σ ((x − μ)/ξ)² per observation, a mean over 1000 test tasks.
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-__all__ = ["NotPublished", "Result", "curve", "curves", "result", "results"]
+__all__ = ["Accuracy", "NotPublished", "Result", "accuracy", "curve", "curves", "result", "results"]
 
 _HERE = Path(__file__).parent
 
@@ -39,6 +40,21 @@ class Result:
     minimum_step: float | None
     last: float | None
     last_step: float | None
+    reading_error: float
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """A printed accuracy, between 0 and 1.
+
+    Attributes:
+        value: the number.
+        standard_deviation: the one that stands beside it; None where none does. The paper does not say of what.
+        reading_error: half a unit of its last digit.
+    """
+
+    value: float
+    standard_deviation: float | None
     reading_error: float
 
 
@@ -101,3 +117,14 @@ def result(paper: str, experiment: str, method: str) -> Result:
         there = ", ".join(f"{method} ({experiment})" for experiment, method in known)
         raise NotPublished(f"there is no result {method} ({experiment}) of {paper}; there are {there}")
     return known[experiment, method]
+
+
+def accuracy(paper: str, source: str, data: str, method: str) -> Accuracy:
+    """An accuracy as printed, e.g. in "Table 1" on "Synthetic" of "LR w/ KLin" of "arnold2019". Raises NotPublished."""
+    known = {(row["source"], row["data"], row["method"]): row for row in _rows(paper, "accuracies")}
+    if (source, data, method) not in known:
+        there = "; ".join(", ".join(key) for key in known)
+        raise NotPublished(f"there is no accuracy {source}, {data}, {method} of {paper}; there are {there}")
+    row = known[source, data, method]
+    spread = row["standard_deviation"]
+    return Accuracy(float(row["accuracy"]), float(spread) if spread else None, float(row["reading_error"]))
