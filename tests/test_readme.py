@@ -99,3 +99,23 @@ def test_what_was_found_of_chen2019_is_what_was_measured():
         f"FO-M-MAML ({records.least('spiral', 'FO-M-MAML').value:.3f})",
     ):
         assert number in " ".join(found.split()), number
+
+
+def test_what_was_found_of_the_synthetic_experiments_is_what_was_measured():
+    from paper_checks.arnold2019 import records
+    from paper_checks.arnold2019.synthetic import POINTS, SYNTHETIC, exact
+
+    found = README[README.index("- **Logistic regression does not") : README.index("Of chen2019:")]
+
+    def measured(name):
+        return f"{records.accuracy(SYNTHETIC, name).value:.3f}"
+
+    assert max(records.divergence(SYNTHETIC, name).value for name in ("LinNet", "KLin", "KFC")) < 100
+    for number in (
+        f"exactly {exact(POINTS):.4f}",
+        f"({measured('LR')}, the",
+        f"LinNet has {measured('LinNet, outer rate × 0.1')}",
+        f"KLin {measured('KLin, outer rate × 0.1')}",
+        f"(KLin {measured('KLin one set of points, outer rate × 0.1')})",
+    ):
+        assert number in " ".join(found.split()), number
