@@ -41,6 +41,7 @@ def test_the_verdicts(judgements):
         "arnold2021.c11-last-step",
     }
     assert by_verdict.pop("conditional") == {
+        "arnold2019.s32-minimizers",
         "arnold2019.s42-efficient",
         "arnold2019.s42-gradient-descent",
         "arnold2019.s42-positiveness",
