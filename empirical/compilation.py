@@ -96,9 +96,7 @@ class Compiled:
             with torch.no_grad():
                 return compiled(*tensors)
 
-        self._made = _rebuilt(
-            self._made, itertools.repeat(None)
-        )  # only its structure, without the tensors of the trace
+        self._made = _rebuilt(self._made, itertools.repeat(None))  # its structure, without the tensors of the trace
         self._run = _graphed(run, examples) if device.type == "cuda" else run
 
 

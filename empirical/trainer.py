@@ -33,8 +33,6 @@ from .randomness import generator
 
 LOOK_EVERY = 100
 """Meta-iterations between two looks at whether a run has diverged; a diverged one keeps its last finite numbers."""
-
-
 SHOW_EVERY = 1.0
 """Seconds between two looks at what is measured, where progress is shown: a look waits for a GPU."""
 
@@ -229,10 +227,18 @@ class Trainer:
         return self._advance(learned, states, diverged_at, iteration, rates, gradients, measured)
 
     def step(self, batch: Batch, rates: dict[str, Tensor] | None = None) -> Metrics:
-        """One meta-iteration on a meta-batch (R or 1, T, n, ...); returns what was measured, each (R,)."""
+        """One meta-iteration on a meta-batch (R or 1, T, n, ...); returns what was measured, each (R,).
+
+        T is tasks_per_step, or this process's share of it: raises ValueError for another number.
+        """
         rates = rates or self.rates
         iteration = torch.tensor(self.iteration, device=self.device)
-        tasks = batch[0].shape[1]
+        tasks, mine = batch[0].shape[1], distributed.share(self.tasks_per_step)
+        if tasks != mine.stop - mine.start:  # the gradient is a mean over tasks_per_step
+            raise ValueError(
+                f"The meta-batch has {tasks} tasks, and this trainer takes {mine.stop - mine.start}: give as many, or change "
+                "tasks_per_step."
+            )
         chunk = self.chunk or tasks
         if chunk >= tasks and distributed.size() == 1:
             now = self._whole(self.learned, self.states, self.diverged_at, iteration, rates, batch)

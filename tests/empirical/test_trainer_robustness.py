@@ -475,3 +475,8 @@ def test_a_compiled_trainer_without_a_compiler_trains(monkeypatch, capfd):
     assert set(capfd.readouterr().err.splitlines()) == {
         "metaproof: not compiled, for it is Sunday; everything works, more slowly."
     }
+
+
+def test_a_meta_batch_of_another_size_is_refused():
+    with pytest.raises(ValueError, match="The meta-batch has 3 tasks, and this trainer takes 4: give as many"):
+        trainer().step(CASES["linear"].batch(3))
