@@ -20,6 +20,25 @@ from torch.fx.experimental.proxy_tensor import make_fx
 OPTIONS = {"realize_reads_threshold": 2, "realize_opcount_threshold": 8}
 """Inductor keeps more intermediate results than by default: meta-gradients use most of them several times over."""
 
+FUSED_PRODUCT = 1 << 15
+"""Entries of a matrix up to which its product with one vector is written out, which fuses it with what is around it."""
+
+
+def _mm(a: Tensor, b: Tensor) -> Tensor:
+    """A product of matrices; a library call costs more than a small product with one vector does."""
+    if a.device.type != "cpu" or max(a.numel(), b.numel()) > FUSED_PRODUCT:
+        return NotImplemented
+    if a.shape[1] == 1:
+        return a * b
+    if len(a) == 1:
+        return (a.mT * b).sum(0, keepdim=True)
+    if b.shape[1] == 1:
+        return (a * b.mT).sum(1, keepdim=True)
+    return NotImplemented
+
+
+DECOMPOSITIONS = {torch.ops.aten.mm.default: _mm}
+
 
 def unavailable(device: torch.device | str = "cpu") -> str | None:
     """Why nothing can be compiled here, in a few words, or None."""
@@ -88,7 +107,9 @@ class Compiled:
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            graph = make_fx(on_list, tracing_mode="fake", _allow_non_fake_inputs=True)(*examples)
+            graph = make_fx(
+                on_list, decomposition_table=DECOMPOSITIONS, tracing_mode="fake", _allow_non_fake_inputs=True
+            )(*examples)
             with torch.no_grad():
                 compiled = inductor(graph, examples, options=OPTIONS)
 

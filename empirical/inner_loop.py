@@ -154,11 +154,12 @@ class InnerLoop:
         if observe:
             observe(0, now)
         count = self.steps if steps is None else steps
+        products: dict[Any, Any] = {}
         for step in range(count):
             if self.checkpoint and through == "second-order":
                 now = self._checkpointed(now, support, count)
             else:
-                now = self._step(now, support, through, count)
+                now = self._step(now, support, through, count, products)
             if observe:
                 observe(step + 1, now)
         return now
@@ -171,10 +172,12 @@ class InnerLoop:
             self.model(adapted.weights, support_x, Pass(collect=statistics))
         return self.model(adapted.weights, x, Pass(statistics=statistics))
 
-    def _step(self, now: Adapted, support: Data, through: Through, count: int) -> Adapted:
+    def _step(
+        self, now: Adapted, support: Data, through: Through, count: int, products: dict[Any, Any] | None = None
+    ) -> Adapted:
         x, y = support
         second = through == "second-order"
-        into = Pass(adapts=self.adapts)
+        into = Pass(adapts=self.adapts, products={} if products is None or not second else products)
         with torch.enable_grad():
             at = now.weights if second else {n: _cut(w, n in self.adapts) for n, w in now.weights.items()}
             losses = self.loss(self.model(at, x, into), y)

@@ -14,8 +14,9 @@ The rules are held to that form by the tests.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, Literal
 
 import torch
@@ -25,6 +26,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from . import images
 from .images import Images
+from .normalisation import Channels, normalise
 
 BatchNormMode = Literal["transductive", "support", "running"]
 BATCH_NORM = {
@@ -92,6 +94,8 @@ class Pass:
         collect: a dict to be filled with batch-norm statistics by layer.
         statistics: such a dict, to be used in place of the batch's own.
         batch_norm: the model's mode.
+        products: inputs times a weight that all tasks share, kept from one pass to the next: with low-rank updates, a layer whose
+            input is the data has the same product at every inner step.
     """
 
     adapts: frozenset[str] = frozenset()
@@ -99,6 +103,17 @@ class Pass:
     collect: dict[str, tuple[Tensor, Tensor]] | None = None
     statistics: dict[str, tuple[Tensor, Tensor]] | None = None
     batch_norm: BatchNormMode = "transductive"
+    products: dict[tuple[int, int], tuple[Tensor, Tensor, Tensor]] = field(default_factory=dict)
+
+    def product(self, x: Tensor, weight: Weight) -> Tensor:
+        """Inputs (R, T, n, i) times weight (R, T or 1, o, i) transposed."""
+        base = weight.base if isinstance(weight, LowRank) else weight
+        if base.shape[1] == x.shape[1]:
+            return _product(x, weight)
+        kept = self.products.get((id(x), id(base)))
+        if kept is None:  # x and base are kept too, so that no other tensor takes their place
+            kept = self.products[id(x), id(base)] = (x, base, _product(x, base))
+        return kept[2] if base is weight else kept[2] + _low_rank_product(x, weight.update)
 
     def tap(self, prefix: str, at: Tensor, gradients: dict[str, Callable[[Tensor], Gradient]]) -> None:
         """Note a tap for those of a layer's weights that adapt."""
@@ -130,7 +145,7 @@ class TaskModel:
         if len(list(self.module.named_parameters(remove_duplicate=False))) > len(self.initial):
             self._parts = [("", self.module)]  # tied weights: only the module itself knows how
         else:
-            self._parts = list(_parts(self.module))
+            self._parts = _with_chains(_parts(self.module))
         for name, part in self._parts:
             if type(part) not in LAYERS:
                 self._prepare(name, part)
@@ -221,6 +236,23 @@ def _parts(module: nn.Module, name: str = "") -> Iterator[tuple[str, nn.Module]]
         yield name, module
 
 
+class Chain(nn.Module):
+    """Linear layers of a model that follow each other, by their names in it."""
+
+    def __init__(self, layers: list[tuple[str, nn.Linear]]):
+        super().__init__()
+        self.layers = layers  # a list of pairs is not registered: they stay the model's
+
+
+def _with_chains(parts: Iterable[tuple[str, nn.Module]]) -> list[tuple[str, nn.Module]]:
+    """Adjacent linear layers taken together."""
+    found: list[tuple[str, nn.Module]] = []
+    for is_linear, group in groupby(parts, key=lambda part: type(part[1]) is nn.Linear):
+        layers = list(group)
+        found += [("", Chain(layers))] if is_linear and len(layers) > 1 else layers
+    return found
+
+
 # Layers: (layer, its weights by local name, inputs (R, T, n, ...), the pass, the prefix of its names) -> outputs
 
 
@@ -237,7 +269,7 @@ def _linear(layer: nn.Linear, weights: Weights, x: Tensor | Images, into: Pass, 
     x = plain(x)
     inner = x.shape[2:-1]
     points = x.flatten(2, -2) if len(inner) > 1 else x
-    y = _product(points, weights["weight"])
+    y = into.product(points, weights["weight"])
     if "bias" in weights:
         y = y + weights["bias"][:, :, None]
     into.tap(prefix, y, {"weight": lambda d: Products(d, points), "bias": lambda d: d.sum(2)})
@@ -247,11 +279,72 @@ def _linear(layer: nn.Linear, weights: Weights, x: Tensor | Images, into: Pass, 
 def _product(x: Tensor, weight: Weight) -> Tensor:
     """Inputs (R, T, n, i) times weight (R, T or 1, o, i) transposed."""
     if isinstance(weight, LowRank):
-        return _product(x, weight.base) + matmul(matmul(x, weight.update.right.mT), weight.update.left)
+        return _product(x, weight.base) + _low_rank_product(x, weight.update)
     if weight.shape[1] == x.shape[1]:
         return matmul(x, weight.mT)
     runs, tasks, n, width = x.shape
     return matmul(x.reshape(runs, 1, tasks * n, width), weight.mT).reshape(runs, tasks, n, -1)
+
+
+def _low_rank_product(x: Tensor, update: Products) -> Tensor:
+    return matmul(matmul(x, update.right.mT), update.left)
+
+
+def _chain(chain: Chain, weights: Weights, x: Tensor | Images, into: Pass, prefix: str) -> Tensor:
+    """Layers W_L (... (W_1 x + b_1) ...) + b_L: their product is taken first where there are fewer outputs than points.
+
+    With A_l the product of the layers above l, r_l the sum over points of the gradient at the outputs times what enters l, and s the
+    sum of those gradients, layer l has the gradients A_lᵀ r_l and A_lᵀ s. That is the work of one point for each output, up and
+    down, and while tasks share their weights A_l is one for all.
+    """
+    x = plain(x)
+    if x[0, 0, ..., 0].numel() <= chain.layers[-1][1].out_features:
+        for name, layer in chain.layers:
+            own = {key: weights[f"{name}.{key}"] for key, _ in layer.named_parameters()}
+            x = _linear(layer, own, x, into, f"{name}.")
+        return x
+    points = x.flatten(2, -2)
+    layers = [(name, weights[f"{name}.weight"], weights.get(f"{name}.bias")) for name, _ in chain.layers]
+    product = torch.eye(chain.layers[-1][1].out_features, dtype=x.dtype, device=x.device)[None, None]
+    above: list[Tensor] = []
+    constants: list[Tensor] = []
+    for _, weight, bias in reversed(layers):
+        above.insert(0, product)
+        if bias is not None:
+            constants.append(matmul(product, bias[..., None])[..., 0])
+        product = _transposed_product(product, weight)
+    y = _product(points, product)
+    if constants:
+        y = y + sum(constants)[:, :, None]
+    wanted = into.adapts & {f"{name}.{part}" for name, *_ in layers for part in ("weight", "bias")}
+
+    def gradients(d: Tensor) -> dict[str, Gradient]:
+        found: dict[str, Gradient] = {}
+        entering, total = matmul(d.mT, points), d.sum(2)
+        for (name, weight, bias), product in zip(layers, above, strict=True):
+            if f"{name}.weight" in wanted:
+                found[f"{name}.weight"] = Products(product.expand(*entering.shape[:2], -1, -1), entering)
+            if f"{name}.bias" in wanted:
+                found[f"{name}.bias"] = matmul(total[:, :, None], product)[:, :, 0]
+            if len(found) == len(wanted):
+                break
+            entering = _product(entering, weight)
+            if bias is not None:
+                entering = entering + total[..., None] * bias[:, :, None]
+        return found
+
+    if wanted:
+        into.taps.append(Tap(y, gradients))
+    return y.unflatten(2, x.shape[2:-1])
+
+
+def _transposed_product(a: Tensor, weight: Weight) -> Tensor:
+    """A (R, T or 1, k, o) times weight (R, T or 1, o, i)."""
+    if isinstance(weight, LowRank):
+        return _transposed_product(a, weight.base) + matmul(matmul(a, weight.update.left.mT), weight.update.right)
+    if weight.shape[1] == 1 and a.shape[1] > 1:
+        return matmul(a.flatten(1, 2)[:, None], weight).unflatten(2, a.shape[1:3])[:, 0]
+    return matmul(a, weight)
 
 
 def matmul(a: Tensor, b: Tensor) -> Tensor:
@@ -297,16 +390,18 @@ def _batch_norm(
         def spread(own: Tensor) -> Tensor:
             return own[:, :, None].unflatten(-1, (-1, *[1] * (x.ndim - 4)))
 
-    if into.statistics is not None:
-        mean, variance = into.statistics[prefix]
-    elif into.batch_norm == "running":
-        mean, variance = layer.running_mean[None, None], layer.running_var[None, None]
+    if into.statistics is None and into.collect is None and into.batch_norm != "running":
+        y = normal = normalise(values, layer.eps, Channels(count, total, spread))
     else:
-        mean = total(values) / count
-        variance = total((values - spread(mean)).square()) / count
-        if into.collect is not None:
+        if into.statistics is not None:
+            mean, variance = into.statistics[prefix]
+        elif into.batch_norm == "running":
+            mean, variance = layer.running_mean[None, None], layer.running_var[None, None]
+        else:
+            mean = total(values) / count
+            variance = total((values - spread(mean)).square()) / count
             into.collect[prefix] = mean, variance
-    y = normal = (values - spread(mean)) * spread(torch.rsqrt(variance + layer.eps))
+        y = normal = (values - spread(mean)) * spread(torch.rsqrt(variance + layer.eps))
     if layer.affine:
         y = normal * spread(weights["weight"]) + spread(weights["bias"])
         into.tap(prefix, y, {"weight": lambda d: total(d * normal), "bias": total})
@@ -376,6 +471,7 @@ _ELEMENTWISE = (
 _POINTWISE = (nn.AvgPool1d, nn.AvgPool2d, nn.MaxPool1d, nn.Upsample)
 
 LAYERS: dict[type[nn.Module], Callable[..., Any]] = {
+    Chain: _chain,
     nn.Linear: _linear,
     nn.Conv2d: _conv2d,
     nn.BatchNorm1d: _batch_norm,

@@ -12,41 +12,18 @@ from itertools import pairwise
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["LinearNetwork", "cnn", "collapse", "linear_network", "linnet", "prune", "with_transforms"]
-
-
-class LinearNetwork(nn.Module):
-    """Linear layers without activations, evaluated from the output side: x (n, i) to (n, o).
-
-    The layers' product is taken first and applied to x once. With few outputs and many points that is far less work than layer
-    by layer, and the same numbers up to rounding. Raises ValueError for fewer than two widths.
-
-    Args:
-        widths: from the input's to the output's.
-        bias: whether the layers have biases.
-    """
-
-    def __init__(self, *widths: int, bias: bool = True):
-        super().__init__()
-        if len(widths) < 2:
-            raise ValueError(f"A linear network was given the widths {widths}: expected those of input and output.")
-        self.layers = nn.Sequential(*(nn.Linear(i, o, bias) for i, o in pairwise(widths)))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Predictions."""
-        weight, constant = self.layers[-1].weight, self.layers[-1].bias
-        for layer in reversed(self.layers[:-1]):
-            if layer.bias is not None:
-                constant = constant + weight @ layer.bias
-            weight = weight @ layer.weight
-        return F.linear(x, weight, constant)
+__all__ = ["cnn", "collapse", "linear_network", "linnet", "prune", "with_transforms"]
 
 
 def linear_network(*widths: int, bias: bool = True) -> nn.Sequential:
-    """Linear layers without activations, layer by layer: `LinearNetwork` is the same from the other side."""
+    """Linear layers without activations, of these widths from the input's to the output's.
+
+    Raises ValueError for fewer than two widths.
+    """
+    if len(widths) < 2:
+        raise ValueError(f"A linear network was given the widths {widths}: expected those of input and output.")
     return nn.Sequential(*(nn.Linear(i, o, bias) for i, o in pairwise(widths)))
 
 
@@ -97,8 +74,6 @@ def collapse(model: nn.Module) -> nn.Sequential:
 def _leaves(model: nn.Module) -> list[nn.Module]:
     if type(model) is nn.Sequential:
         return [leaf for child in model for leaf in _leaves(child)]
-    if type(model) is LinearNetwork:
-        return list(model.layers)
     return [model]
 
 

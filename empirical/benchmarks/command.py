@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from contextlib import ExitStack
 
 from . import shrinkage_memory
+from .apart import Apart
 from .engine import ENGINES
 from .measuring import compare, table
 from .peers import PEERS
@@ -40,12 +42,14 @@ def run(options: argparse.Namespace) -> int:
         found = shrinkage_memory.compare()
         print(json.dumps(found, indent=1) if options.json else shrinkage_memory.table(found))
         return 0
-    found = compare(
-        [WORKLOADS[name] for name in options.workload or WORKLOADS],
-        [(ENGINES | PEERS)[name] for name in options.engine or ENGINES | PEERS],
-        options.rounds,
-        memory=MEMORY,
-        report=lambda line: print(line, file=sys.stderr, flush=True),
-    )
+    engines = ENGINES | PEERS
+    with ExitStack() as processes:
+        found = compare(
+            [WORKLOADS[name] for name in options.workload or WORKLOADS],
+            [processes.enter_context(Apart(engines[name])) for name in options.engine or engines],
+            options.rounds,
+            memory=MEMORY,
+            report=lambda line: print(line, file=sys.stderr, flush=True),
+        )
     print(json.dumps(found, indent=1) if options.json else table(found))
     return 0

@@ -8,13 +8,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from .. import records
 from .memory import peak_of_step
-from .peers import PEERS, Peer, Prepared
+from .peers import PEERS, Failed, Peer, Prepared
 from .workloads import FLOORS, Workload
 
 OURS, UNCOMPILED = "metaproof", "uncompiled"
@@ -30,7 +31,7 @@ def compare(
     engines: Sequence[Peer],
     rounds: int = 7,
     *,
-    at_least: float = 0.25,
+    at_least: float = 1.0,
     seed: int = 0,
     memory: Mapping[str, str] | None = None,
     report: Callable[[str], None] = lambda line: None,
@@ -72,11 +73,13 @@ def compare(
                     prepared[engine.name].step()  # what fails, fails here
                 except Exception as error:  # the failure of one engine must not cost the others' results
                     prepared.pop(engine.name, None)
-                    reason = f"{engine.name} failed: {type(error).__name__}: {error}"
+                    kind = "" if isinstance(error, Failed) else f"{type(error).__name__}: "
+                    reason = f"{engine.name} failed: {kind}{error}"
             if reason is not None:
                 rows[engine.name] = {"missing": reason}
         report(f"{workload.name}: timing {', '.join(prepared)}")
-        for name, seconds in interleaved(prepared, rounds, at_least, clock).items():
+        runs = {name: getattr(p, "timed", None) or partial(timed, p, clock=clock) for name, p in prepared.items()}
+        for name, seconds in interleaved(runs, rounds, at_least).items():
             rows[name] |= summary(seconds)
         for name, origin in (memory or {}).items():
             if name in prepared and (name == "loop" or workload.chunk is not None):
@@ -115,35 +118,34 @@ def errors(
     return {"gradient_error": gradient_error, "loss_error": loss_error, "right": right}
 
 
-def interleaved(
-    engines: Mapping[str, Prepared], rounds: int, at_least: float, clock: Callable[[], float] = time.perf_counter
-) -> dict[str, list[float]]:
+def timed(engine: Prepared, repetitions: int, clock: Callable[[], float] = time.perf_counter) -> float:
+    """Seconds for each of so many meta-iterations."""
+    began = clock()
+    for _ in range(repetitions):
+        engine.step()
+    return (clock() - began) / repetitions
+
+
+def interleaved(engines: Mapping[str, Callable[[int], float]], rounds: int, at_least: float) -> dict[str, list[float]]:
     """Seconds per meta-iteration, one number for each engine and round.
 
-    The engines take turns, so that what else the machine does falls on all alike; another one begins each round.
+    An engine is a function from a number of meta-iterations to the seconds for each. The engines take turns of `at_least` so many
+    seconds, so that what else the machine does falls on all alike; another one begins each round.
     """
-
-    def timed(engine: Prepared, repetitions: int) -> float:
-        began = clock()
-        for _ in range(repetitions):
-            engine.step()
-        return (clock() - began) / repetitions
-
-    for engine in engines.values():
-        engine.step()  # warm up
-    estimates = {name: max(timed(engine, 1), 1e-6) for name, engine in engines.items()}
-    for name, engine in engines.items():
+    for run in engines.values():
+        run(1)  # warm up
+    estimates = {name: max(run(1), 1e-6) for name, run in engines.items()}
+    for name, run in engines.items():
         if estimates[name] < at_least:  # the first estimate of a short time is a poor one
-            estimates[name] = max(timed(engine, math.ceil(at_least / estimates[name])), 1e-6)
+            estimates[name] = max(run(math.ceil(at_least / estimates[name])), 1e-6)
     seconds: dict[str, list[float]] = {name: [] for name in engines}
     names = list(engines)
     for turn in range(rounds):
         first = turn % len(names) if names else 0
         for name in names[first:] + names[:first]:
             if estimates[name] < at_least:
-                # One untimed: the caches, and threads of the engine before that still wait actively for work.
-                engines[name].step()
-            seconds[name].append(timed(engines[name], math.ceil(at_least / estimates[name])))
+                engines[name](1)  # untimed: the caches still hold what the engine before has used
+            seconds[name].append(engines[name](math.ceil(at_least / estimates[name])))
     return seconds
 
 

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from .. import compilation, records
 from ..meta_learners.maml import MAML
-from ..models import LinearNetwork
+from ..models import linear_network
 from ..progress import Progress
 from ..randomness import generator
 from ..records import Metric, Record
@@ -79,9 +79,8 @@ class Setting:
     seeds: int | None = None
 
     def model(self) -> nn.Module:
-        """The model; a linear network is evaluated from the output side, which is faster and the same function."""
-        widths = (self.tasks.dimensions, *self.hidden, 1)
-        return LinearNetwork(*widths, bias=self.bias) if self.hidden else nn.Linear(*widths, self.bias)
+        """Linear layers, one or more."""
+        return linear_network(self.tasks.dimensions, *self.hidden, 1, bias=self.bias)
 
     def variants(self) -> list[tuple[str, float, str]]:
         """Start, scale, and what they add to the name of the setting, for each record that this setting leaves."""

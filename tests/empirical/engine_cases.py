@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from empirical import cfc, kfc, klin, learned_rates, meta_curvature, meta_sgd, t_nets
-from empirical.models import LinearNetwork, cnn, linear_network
+from empirical.models import cnn, linear_network
 from empirical.update_rules import UpdateRule, sgd
 
 F64 = torch.float64
@@ -72,7 +72,9 @@ class Case:
 CASES = {
     "linear": Case(partial(nn.Linear, 4, 3), (4,)),
     "LinNet": Case(partial(linear_network, 4, 3, 1), (4,), "mse", 0.05),
-    "LinearNetwork": Case(partial(LinearNetwork, 4, 3, 2, 1), (4,), "bce"),
+    "LinNet, deep": Case(partial(linear_network, 4, 3, 2, 1), (4,), "bce"),
+    # more outputs than query points, and fewer than support points: both ways to run adjacent linear layers
+    "LinNet, wide": Case(partial(linear_network, 4, 2, 3), (4,)),
     "CNN, max": Case(partial(cnn, 2, hidden=2, classes=3, pooling="max"), (1, 5, 6)),
     "CNN, stride": Case(partial(cnn, 2, hidden=2, classes=3, pooling="stride"), (1, 5, 4)),
     "Residual": Case(Residual, (4,)),

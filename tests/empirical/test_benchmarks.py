@@ -3,14 +3,16 @@
 import dataclasses
 import json
 import math
+import os
 
 import pytest
 import torch
 from torch.nn import functional as F
 
 from empirical.benchmarks import measuring
+from empirical.benchmarks.apart import Apart
 from empirical.benchmarks.memory import peak_of_step
-from empirical.benchmarks.peers import PEERS
+from empirical.benchmarks.peers import PEERS, Failed
 from empirical.benchmarks.workloads import FLOORS, WORKLOADS, kronecker_factors, precondition
 
 
@@ -162,7 +164,7 @@ def test_short_steps_are_repeated_and_medians_are_over_rounds():
     times = [0.002] * 12 + [9.0] + [0.002] * 10 + [9.0] + [0.004] * 10 + [9.0] + [0.1] * 10
     engine = Fake("one", clock, times)
     engine.prepare(WORKLOADS["W1_lr"], *_given("W1_lr"), torch.float32)
-    seconds = measuring.interleaved({"one": engine}, 3, 0.02, clock)["one"]
+    seconds = measuring.interleaved({"one": lambda n: measuring.timed(engine, n, clock)}, 3, 0.02)["one"]
     assert engine.calls == len(times) and seconds == pytest.approx([0.002, 0.004, 0.1])
     assert measuring.summary(seconds) == pytest.approx(
         {"lower_quartile_ms": 3.0, "median_ms": 4.0, "upper_quartile_ms": 52.0}
@@ -180,6 +182,45 @@ def test_a_step_that_does_not_follow_the_gradient_is_noticed():
     assert not measuring.errors((true[0], [3.0, 2.0, math.nan]), true)["right"]
     assert not measuring.errors(({"v": torch.ones(2)}, true[1]), true)["right"]
     assert not measuring.errors(({"w": torch.full((2,), math.nan)}, true[1]), true)["right"]
+
+
+class Broken:
+    """Raises, or ends its process."""
+
+    name = "broken"
+
+    def available(self):
+        return "broken is not installed."
+
+    def supports(self, workload):
+        raise KeyError(workload.name)
+
+    def prepare(self, *_):
+        os._exit(3)
+
+
+def test_an_engine_in_a_process_of_its_own_is_the_engine():
+    workload = WORKLOADS["W1_lr"]
+    given = workload.batch(0, torch.float64), workload.initial(0, torch.float64)
+    here = PEERS["loop"].prepare(workload, *given, torch.float64)
+    with Apart(PEERS["loop"]) as engine:
+        assert engine.available() is None and engine.supports(workload)
+        there = engine.prepare(workload, *given, torch.float64)
+        gradient = there.gradient()
+        assert all(torch.equal(gradient[n], g) for n, g in here.gradient().items())
+        assert [there.step(), there.step()] == [here.step(), here.step()]
+        assert 0 < there.timed(3) < 1
+    assert not engine.process.is_alive()
+
+
+def test_what_goes_wrong_in_a_process_of_its_own_is_told():
+    workload = WORKLOADS["W1_lr"]
+    with Apart(Broken()) as engine:
+        assert engine.available() == "broken is not installed."
+        with pytest.raises(Failed, match="KeyError: 'W1_lr'"):
+            engine.supports(workload)
+        with pytest.raises(Failed, match="its process ended with exit code 3"):
+            engine.prepare(workload, (), {}, torch.float32)
 
 
 def test_memory_is_measured_in_a_process_of_its_own():

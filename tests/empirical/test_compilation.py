@@ -30,7 +30,12 @@ class Tasks:
 
 
 TINY = {"tiny CNN": Case(partial(cnn, 1, hidden=2, classes=3, pooling="max"), (1, 3, 2))}
-GRAPHS = [("LinNet", 1), ("linear", 2), ("tiny CNN", 1)]  # a step more of the CNN takes half a minute
+GRAPHS = [
+    ("LinNet", 1),
+    ("linear", 2),
+    ("LinNet, wide", 2),
+    ("tiny CNN", 1),
+]  # a step more of the CNN takes half a minute
 
 
 @needs_compiler
@@ -64,6 +69,18 @@ def test_a_compiled_trainer_takes_the_same_steps():
     plain = trained()
     compiled = trained(compile=True)
     assert distance(compiled[0], plain[0]) < 1e-10 and torch.allclose(compiled[1], plain[1], rtol=1e-10)
+
+
+@pytest.mark.parametrize(("left", "right"), [((1, 4), (4, 3)), ((3, 4), (4, 1)), ((3, 1), (1, 4)), ((1, 1), (1, 1))])
+def test_small_products_with_a_vector_are_written_out(left, right):
+    torch.manual_seed(0)
+    a, b = torch.randn(left, dtype=F64), torch.randn(right, dtype=F64)
+    assert torch.allclose(compilation._mm(a, b), a @ b) and compilation._mm(a, b).shape == (a @ b).shape
+
+
+def test_other_products_are_the_librarys():
+    assert compilation._mm(torch.ones(2, 3), torch.ones(3, 2)) is NotImplemented
+    assert compilation._mm(torch.ones(1, 10**5), torch.ones(10**5, 1)) is NotImplemented
 
 
 @needs_compiler

@@ -12,6 +12,8 @@ from torch.func import functional_call
 from empirical import images
 from empirical.layers import LAYERS, LowRank, Pass, Products, TaskModel, dense
 from empirical.losses import batched
+from empirical.models import linear_network
+from empirical.normalisation import Channels, normalise
 
 RUNS, TASKS = 2, 3
 
@@ -43,6 +45,15 @@ MODELS = {
     "linear": (lambda: nn.Sequential(nn.Linear(6, 2)), VECTORS),
     "linear, no bias": (lambda: nn.Sequential(nn.Linear(6, 2, bias=False)), VECTORS),
     "linear, extra dimensions": (lambda: nn.Sequential(nn.Linear(6, 2), nn.Tanh(), nn.Linear(2, 3)), (4, 2, 3, 6)),
+    "linear layers, fewer outputs than points": (
+        lambda: nn.Sequential(nn.Linear(6, 5), nn.Linear(5, 3, bias=False), nn.Linear(3, 2)),
+        VECTORS,
+    ),
+    "linear layers, as many outputs as points": (lambda: nn.Sequential(nn.Linear(6, 2), nn.Linear(2, 4)), VECTORS),
+    "linear layers, no bias": (
+        lambda: nn.Sequential(nn.Tanh(), nn.Sequential(nn.Linear(6, 3, bias=False)), nn.Linear(3, 1, bias=False)),
+        (2, 3, 6),
+    ),
     "linear after images": (lambda: after_images(nn.Linear(6, 2)), IMAGES),
     "convolution": (lambda: nn.Sequential(nn.Conv2d(3, 2, 3)), IMAGES),
     "convolution, no bias": (lambda: nn.Sequential(nn.Conv2d(3, 2, 3, padding=1, bias=False)), IMAGES),
@@ -92,7 +103,7 @@ MODELS = {
 
 
 def test_every_layer_is_in_the_table():
-    met = {type(layer) for make, _ in MODELS.values() for layer in make().modules()}
+    met = {type(part) for make, _ in MODELS.values() for _, part in TaskModel(make())._parts}
     assert set(LAYERS) <= met
 
 
@@ -171,6 +182,29 @@ def test_a_low_rank_weight_is_the_matrix_that_it_stands_for():
     model, weight = TaskModel(nn.Linear(6, 5, bias=False)), LowRank(base, update)
     assert torch.allclose(model({"weight": weight}, x), x @ (base + update.left.mT @ update.right).mT)
     assert torch.allclose(model({"weight": weight}, x), model({"weight": dense(weight)}, x))
+    chain = TaskModel(linear_network(6, 5, 2, bias=False))
+    for low in ("0.weight", "1.weight"):
+        weights = {"0.weight": torch.randn(2, 1, 5, 6, dtype=F64), "1.weight": torch.randn(2, 1, 2, 5, dtype=F64)}
+        o, i = weights[low].shape[2:]
+        update = Products(torch.randn(2, 3, 2, o, dtype=F64), torch.randn(2, 3, 2, i, dtype=F64))
+        weights[low] = LowRank(weights[low], update)
+        expected = x @ dense(weights["0.weight"]).mT @ dense(weights["1.weight"]).mT
+        assert torch.allclose(chain(weights, x), expected)
+
+
+def test_a_product_with_what_tasks_share_is_taken_once():
+    torch.manual_seed(0)
+    base, update = torch.randn(1, 1, 5, 6, dtype=F64), Products(torch.ones(1, 3, 1, 5).double(), torch.ones(1, 3, 1, 6))
+    update = Products(update.left, update.right.double())
+    x, other = torch.randn(2, 1, 3, 4, 6, dtype=F64)
+    into = Pass()
+    first = into.product(x, base)
+    assert into.product(x, base) is first and len(into.products) == 1
+    assert torch.allclose(into.product(x, LowRank(base, update)), x @ (base + update.dense()).mT)
+    assert len(into.products) == 1
+    assert torch.allclose(into.product(other, base), other @ base.mT) and len(into.products) == 2
+    own = base.expand(-1, 3, -1, -1)
+    assert torch.allclose(into.product(x, own), first) and len(into.products) == 2
 
 
 @pytest.mark.parametrize("check", [gradcheck, gradgradcheck])
@@ -184,6 +218,39 @@ def test_convolutions_differentiate_numerically(check, how):
     assert check(lambda x, w: images.convolve(x, w, *how), (x, weight))
     g = torch.randn_like(images.convolve(x, weight, *how)).requires_grad_()
     assert check(lambda x, g: images.convolution_weight_gradient(x, g, weight, *how), (x, g))
+
+
+def channels(x):
+    """Of values (n, C)."""
+    return Channels(len(x), lambda v: v.sum(0), lambda own: own.expand(len(x), -1))
+
+
+@pytest.mark.parametrize("check", [gradcheck, gradgradcheck])
+@pytest.mark.parametrize("eps", [1e-5, 0.5])
+def test_normalising_differentiates_numerically(check, eps):
+    torch.manual_seed(0)
+    x = (torch.randn(5, 3, dtype=F64) * torch.tensor([1.0, 3.0, 0.1]) + 2).requires_grad_()
+    assert torch.allclose(
+        normalise(x, eps, channels(x)), nn.functional.batch_norm(x, None, None, training=True, eps=eps)
+    )
+    assert check(lambda x: normalise(x, eps, channels(x)), [x])
+
+
+def test_the_third_derivative_of_normalising():
+    torch.manual_seed(0)
+    x, v = torch.randn(2, 4, 2, dtype=F64)
+
+    def third(function):
+        at = x.clone().requires_grad_()
+        out = (function(at).pow(3) * v).sum()
+        for _ in range(2):
+            out = grad(out, at, create_graph=True)[0].pow(2).sum()
+        return grad(out, at)[0]
+
+    def plain(x):
+        return (x - x.mean(0)) / (x.var(0, unbiased=False) + 0.1).sqrt()
+
+    assert torch.allclose(third(lambda x: normalise(x, 0.1, channels(x))), third(plain), rtol=1e-9)
 
 
 def test_max_pool_differentiates_numerically():

@@ -64,7 +64,7 @@ def test_every_rule_is_in_the_table():
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("rule", RULES)
 def test_the_meta_gradient_is_the_oracles(rule, case):
-    if rule == "t-nets" and case in ("LinearNetwork", "Residual", "Normed"):
+    if rule == "t-nets" and case in ("Residual", "Normed"):
         with pytest.raises(ValueError, match=r"T-Nets change a model's layers: expected an nn.Sequential, got a"):
             MAML(make_model(case), update="t-nets")
         return
@@ -75,20 +75,20 @@ def test_the_meta_gradient_is_the_oracles(rule, case):
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("rule", UPDATE_RULES)
 def test_the_first_order_meta_gradient_is_the_oracles(rule, case):
-    if rule == "t-nets" and case in ("LinearNetwork", "Residual", "Normed"):
+    if rule == "t-nets" and case in ("Residual", "Normed"):
         pytest.skip("T-Nets need an nn.Sequential")
     for steps in (1, 2, 5):
         assert distance(*pair(case, rule, steps, second=False)) < TOLERANCE, steps
 
 
 HEADS = {"CNN, max": "head.*", "CNN, stride": "head.*", "Residual": "two.*", "Normed": "head.*", "sequence": "2.*"}
-HEADS |= {"LinNet": "1.*", "LinearNetwork": "layers.2.*"}
+HEADS |= {"LinNet": "1.*", "LinNet, deep": "2.*", "LinNet, wide": "1.*"}
 
 
 @pytest.mark.parametrize("case", HEADS)
 @pytest.mark.parametrize("rule", UPDATE_RULES)
 def test_the_meta_gradient_of_anil_is_the_oracles(rule, case):
-    if rule == "t-nets" and case in ("LinearNetwork", "Residual", "Normed"):
+    if rule == "t-nets" and case in ("Residual", "Normed"):
         pytest.skip("T-Nets need an nn.Sequential")
     for steps in (1, 2, 5):
         assert distance(*pair(case, rule, steps, ANIL, HEADS[case])) < TOLERANCE, steps
@@ -325,7 +325,7 @@ def test_accuracy_is_the_share_of_right_answers():
     right = (output.argmax(-1) == batch[3]).double().mean(-1)
     assert torch.equal(learner.evaluate(learned, batch)["accuracy"], right)
     assert learner.gradients(learned, batch)[1]["accuracy"].item() == pytest.approx(right.mean().item())
-    model, batch = make_model("LinearNetwork"), CASES["LinearNetwork"].batch(tasks=3, query=8)
+    model, batch = make_model("LinNet, deep"), CASES["LinNet, deep"].batch(tasks=3, query=8)
     learner = MAML(model, "bce", inner_lr=RATE)
     for targets in (batch[3], batch[3][..., 0]):  # with and without the outputs' dimension
         values = learner.evaluate(learner.init(1), (*batch[:3], targets))

@@ -7,7 +7,7 @@ from torch import nn
 from torch.func import functional_call
 
 from empirical import MAML
-from empirical.models import LinearNetwork, cnn, collapse, linear_network, linnet, prune, with_transforms
+from empirical.models import cnn, collapse, linear_network, linnet, prune, with_transforms
 
 
 def seeded(make):
@@ -20,19 +20,6 @@ def perturbed(model):
         for p in model.parameters():
             p.add_(0.3 * torch.randn_like(p))
     return model
-
-
-@pytest.mark.parametrize("bias", [True, False])
-def test_a_linear_network_is_itself_from_either_side(bias):
-    from_output, by_layer = (
-        seeded(lambda make=make: make(4, 3, 2, 2, bias=bias)) for make in (LinearNetwork, linear_network)
-    )
-    assert sum(p.numel() for p in by_layer.parameters()) == 12 + 6 + 4 + bias * 7
-    x = torch.randn(5, 4, dtype=F64)
-    by_layer.load_state_dict({n.removeprefix("layers."): p for n, p in from_output.state_dict().items()})
-    assert torch.allclose(from_output(x), by_layer(x), rtol=1e-12)
-    one = LinearNetwork(4, 2).double()
-    assert torch.allclose(one(x), one.layers(x))
 
 
 COLLAPSIBLE = {
@@ -48,7 +35,6 @@ COLLAPSIBLE = {
         lambda: linnet(nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 2)), (4, 5, 4), "before"),
         3,
     ),
-    "of a LinearNetwork": (lambda: nn.Sequential(LinearNetwork(4, 3, 2), nn.Linear(2, 2)), 1),
     "T-Nets": (lambda: with_transforms(nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2)))[0], 3),
 }
 
@@ -142,7 +128,10 @@ def test_pruning():
     [
         (lambda: cnn(0), "CNN was given layers=0"),
         (lambda: cnn(1, pooling="mean"), "pooling='mean': expected numbers from 1 up, and 'max', 'stride' or 'none'"),
-        (lambda: LinearNetwork(3), r"A linear network was given the widths \(3,\): expected those of input and output"),
+        (
+            lambda: linear_network(3),
+            r"A linear network was given the widths \(3,\): expected those of input and output",
+        ),
         (lambda: linnet(nn.Linear(2, 2), (2,)), "two widths or more"),
         (
             lambda: linnet(nn.Linear(2, 2), (2, 2), "inside"),

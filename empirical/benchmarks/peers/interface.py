@@ -36,6 +36,10 @@ class Peer(Protocol):
         """Take in data and initial values (both of `dtype`, left unchanged). Compiling may happen here or in the first step."""
 
 
+class Failed(Exception):
+    """What an engine raised elsewhere, or how it ended there, as text."""
+
+
 def importable(library: str, hint: str = "") -> str | None:
     """None where the library can be imported, else one sentence that says why not."""
     try:
