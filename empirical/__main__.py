@@ -15,7 +15,7 @@ from . import distributed, records
 from .benchmarks import command as benchmarks
 from .divergence import DivergenceError
 from .experiments import EXPERIMENTS
-from .experiments.chen2019 import slug
+from .experiments.methods import slug
 from .progress import Progress
 from .trainer import CheckpointError
 

@@ -13,13 +13,11 @@ of steps of the test. With the variances by joint MAP K is 200: they collapse, a
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,12 +30,13 @@ from ..layers import dense
 from ..meta_learners import MAML, Learner, Reptile, Shrinkage
 from ..meta_learners.learner import Batch, Learned, as_batch
 from ..modules import one_module, per_entry
-from ..progress import Progress
 from ..randomness import generator
 from ..records import Metric, Record
 from ..tasks.hierarchical import HierarchicalModel, HierarchicalTasks
 from ..trainer import CheckpointError, Trainer
 from ..update_rules import learned_rates
+from . import methods
+from .methods import rounded
 
 JOINT_MAP_STEPS = 200
 """K, the inner steps of meta-training, where the variances are learned by joint MAP."""
@@ -109,28 +108,10 @@ Candidate = dict[str, float]
 def runner(protocol: Protocol, tiers: Mapping[str, Tier]) -> Callable[..., list[Record]]:
     """The `run` of an experiment's module."""
 
-    def run(
-        tier: str,
-        *,
-        device: str = "cpu",
-        seed: int = 0,
-        progress: Progress | None = None,
-        methods: Sequence[str] | None = None,
-        work: Path | None = None,
-    ) -> list[Record]:
-        """Run the methods (all by default), one record each. What is finished under `work` is not run again.
+    def prepared(tier, name, device, seed, progress, work) -> _Run:
+        return _Run(protocol, tier, tiers[tier], name, device, seed, progress, work)
 
-        Raises ValueError for an unknown method, CheckpointError where `work` holds another run.
-        """
-        unknown = [name for name in methods or () if name not in METHODS]
-        if unknown:
-            raise ValueError(f"There is no method {unknown[0]!r}; the methods are {', '.join(METHODS)}.")
-        return [
-            _Run(protocol, tier, tiers[tier], name, device, seed, progress, work and work / slug(name)).record()
-            for name in methods or METHODS
-        ]
-
-    return run
+    return methods.runner(METHODS, prepared)
 
 
 def horizons(protocol: Protocol, tier: Tier, name: str) -> tuple[int, ...]:
@@ -154,11 +135,6 @@ def declaration(protocol: Protocol, tier: Tier, name: str) -> dict[str, Any]:
     return json.loads(json.dumps(declared))
 
 
-def slug(name: str) -> str:
-    """The name of a method's folder under `work`."""
-    return name.lower().replace(" ", "-")
-
-
 class _Run:
     """One method on one benchmark: search, meta-training, test."""
 
@@ -168,27 +144,16 @@ class _Run:
         self.device, self.seed, self.progress, self.work = device, seed, progress, work
         self.horizons = horizons(protocol, tier, name)
         self.where = {"device": device, "dtype": torch.float64}
+        self.key = self._fingerprint("record")
 
-    def record(self) -> Record:
-        """The finished record, from `work` where it stands there already."""
-        done = None if self.work is None else self.work / "record.jsonl"
-        key = self._fingerprint("record")
-        if done is not None and done.exists():
-            try:
-                (found,) = records.read(done)
-            except (records.RecordError, ValueError) as error:
-                raise CheckpointError(f"{done} is damaged ({error}): delete it to run {self.name} anew.") from None
-            if found.details.get("fingerprint") == key:
-                return found
+    def run(self) -> list[Record]:
+        """Search, meta-training, test."""
         began = time.perf_counter()
         searched = [self._search(steps) for steps in self.horizons]
         candidates = [c for horizon in searched for c in horizon["candidates"]]
         chosen = min(candidates, key=_merit)
         trainer = self._train(chosen["configuration"])
-        record = self._evaluate(chosen["configuration"], trainer, candidates, searched, began, key)
-        if done is not None:
-            records.write(done, [record])
-        return record
+        return [self._evaluate(chosen["configuration"], trainer, candidates, searched, began)]
 
     # search
 
@@ -232,7 +197,7 @@ class _Run:
             "fingerprint": key,
             "steps": steps,
             "candidates": candidates,
-            "best_per_task": _rounded(after[best]) if torch.isfinite(after[best]).all() else None,
+            "best_per_task": rounded(after[best]) if torch.isfinite(after[best]).all() else None,
         }
         if file is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -319,7 +284,7 @@ class _Run:
 
     # test
 
-    def _evaluate(self, configuration, trainer: Trainer, candidates, searched, began, key) -> Record:
+    def _evaluate(self, configuration, trainer: Trainer, candidates, searched, began) -> Record:
         learner, learned = trainer.learner, trainer.learned
         # the test tasks hang on the experiment's seed alone: they are the same for all methods and training seeds
         test = self.tasks.episodes(self.tier.test_tasks, [self.seed], "test", **self.where)
@@ -361,17 +326,17 @@ class _Run:
             wall_time_s=time.perf_counter() - began,
             environment=records.environment(self.device, torch.float64),
             details={
-                "fingerprint": key,
+                "fingerprint": self.key,
                 "loss_is": "½ Σ_d ((x_d − μ_d)/ξ_d)² of one query observation, the mean over the task's; no constant",
                 "test": {
                     "step": list(range(len(curve))),
-                    "loss": [_rounded(row) for row in loss.mean(axis=2)],
-                    "standard_error": _rounded(spread),
+                    "loss": [rounded(row) for row in loss.mean(axis=2)],
+                    "standard_error": rounded(spread),
                 },
                 "best_step": best,
                 "last_finite_step": last,
-                "per_task": {"best": _rounded(per_task[best]), "last": _rounded(per_task[last])},
-                "error_per_dimension": [_rounded(e.mean(0)) for e in errors] if errors else None,
+                "per_task": {"best": rounded(per_task[best]), "last": rounded(per_task[last])},
+                "error_per_dimension": [rounded(e.mean(0)) for e in errors] if errors else None,
                 "overfitting_per_dimension": _overfitting(torch.stack(errors)) if errors else None,
                 "learned": _learned(learned, self._same_for(configuration, trainer.seeds)["inner_rate"]),
                 "diverged_at": _or_none(trainer.diverged_at),
@@ -385,19 +350,8 @@ class _Run:
         return self.tasks.losses(theta, batch[2:]) / self.tasks.observations
 
     def _fingerprint(self, stage: str) -> str:
-        """Says what run this is: everything that could change its numbers."""
-        here = records.environment(self.device, torch.float64)
-        parts = [
-            stage,
-            asdict(self.protocol),
-            asdict(self.tier),
-            asdict(self.method),
-            self.seed,
-            here["device"],
-            here["libraries"],
-        ]
-        parts += [here["threads"], here["code"]["source_sha256"]]
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+        told = stage, asdict(self.protocol), asdict(self.tier), asdict(self.method), self.seed
+        return methods.fingerprint(self.device, torch.float64, *told)
 
 
 def _merit(candidate: dict[str, Any]) -> tuple[bool, float]:
@@ -412,21 +366,13 @@ def _log_uniform(low: float, high: float, count: int, drawn: torch.Generator) ->
     return torch.exp(math.log(low) + (math.log(high) - math.log(low)) * uniform)
 
 
-def _rounded(values: Any) -> list[float | None]:
-    """Six significant digits, and None for what JSON has not."""
-    return [
-        float(f"{v:.6g}") if math.isfinite(v) else None
-        for v in (values.tolist() if hasattr(values, "tolist") else values)
-    ]
-
-
 def _thinned(losses: Tensor, observations: int) -> dict[str, list[Any]]:
     """The training curve in at most 100 points: means over equal stretches of meta-iterations, by seed."""
     width = math.ceil(len(losses) / 100) or 1
     blocks = [losses[i : i + width].mean(dim=0) / observations for i in range(0, len(losses), width)]
     return {
         "meta_iteration": [min(i + width, len(losses)) for i in range(0, len(losses), width)],
-        "query_loss": [_rounded(block) for block in blocks],
+        "query_loss": [rounded(block) for block in blocks],
     }
 
 
@@ -441,8 +387,8 @@ def _overfitting(errors: Tensor) -> dict[str, list[Any]]:
     excess = rest[-1] - rest[step, :, torch.arange(errors.shape[-1])].mT
     return {
         "best_step": errors.mean(1).argmin(0).tolist(),
-        "value": _rounded(excess.mean(0)),
-        "standard_error": _rounded(excess.std(0) / math.sqrt(len(excess))),
+        "value": rounded(excess.mean(0)),
+        "standard_error": rounded(excess.std(0) / math.sqrt(len(excess))),
     }
 
 

@@ -8,14 +8,11 @@ data; no choice looks at them. A run that leaves the finite numbers stops there:
 
 from __future__ import annotations
 
-import hashlib
 import json
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -25,12 +22,13 @@ from torch import Tensor, nn
 from .. import compilation, records
 from ..meta_learners.maml import MAML
 from ..models import linear_network
-from ..progress import Progress
 from ..randomness import generator
 from ..records import Metric, Record
 from ..tasks.logistic import LogisticTasks
 from ..trainer import CheckpointError, Trainer
 from ..update_rules.kronecker import kfc, klin
+from . import methods
+from .methods import rounded
 
 PIECE = 20
 """Test tasks that are adapted to at once."""
@@ -110,29 +108,10 @@ class Tier:
 def runner(experiment: str, settings: Mapping[str, Setting], tiers: Mapping[str, Tier]) -> Callable[..., list[Record]]:
     """The `run` of an experiment's module."""
 
-    def run(
-        tier: str,
-        *,
-        device: str = "cpu",
-        seed: int = 0,
-        progress: Progress | None = None,
-        methods: Sequence[str] | None = None,
-        work: Path | None = None,
-    ) -> list[Record]:
-        """Run the settings (all by default), a record for each start and scale. What is finished under `work` is not run again.
+    def prepared(tier, name, device, seed, progress, work) -> _Run:
+        return _Run(experiment, settings[name], name, tier, tiers[tier], device, seed, progress, work)
 
-        Raises ValueError for an unknown setting, CheckpointError where `work` holds another run.
-        """
-        unknown = [name for name in methods or () if name not in settings]
-        if unknown:
-            raise ValueError(f"There is no method {unknown[0]!r}; the methods are {', '.join(settings)}.")
-        found = []
-        for name in methods or settings:
-            folder = None if work is None else work / name.lower().replace(" ", "-")
-            found += _Run(experiment, settings[name], name, tier, tiers[tier], device, seed, progress, folder).records()
-        return found
-
-    return run
+    return methods.runner(settings, prepared)
 
 
 def declaration(setting: Setting, start: str, scale: float, tier: Tier) -> dict[str, Any]:
@@ -170,24 +149,10 @@ class _Run:
         self.seeds = [seed + s for s in range(min(tier.seeds, setting.seeds or tier.seeds))]
         # runs of one seed stand side by side: their tasks are drawn once
         self.runs = [(s, *variant) for s in self.seeds for variant in setting.variants()]
-        self.key = self._fingerprint()
+        self.key = methods.fingerprint(device, torch.float32, name, asdict(setting), asdict(tier), seed)
 
-    def records(self) -> list[Record]:
-        """The finished records, from `work` where they stand there already."""
-        done = None if self.work is None else self.work / "record.jsonl"
-        if done is not None and done.exists():
-            try:
-                found = records.read(done)
-            except (records.RecordError, ValueError) as error:
-                raise CheckpointError(f"{done} is damaged ({error}): delete it to run {self.name} anew.") from None
-            if all(record.details.get("fingerprint") == self.key for record in found):
-                return found
-        found = self._train()
-        if done is not None:
-            records.write(done, found)
-        return found
-
-    def _train(self) -> list[Record]:
+    def run(self) -> list[Record]:
+        """Meta-training and test; a record for each start and scale."""
         began = time.perf_counter()
         learner = MAML(
             self.setting.model(), "bce", update=UPDATES[self.setting.update](), inner_lr=self.setting.inner_lr, steps=1
@@ -220,7 +185,7 @@ class _Run:
                         f"to run {self.name} anew."
                     )
                 measured = self._measure(learner, trainer, test)
-                curve[str(at)] = _rounded(measured.mean(1))
+                curve[str(at)] = rounded(measured.mean(1))
                 self._keep(curve)
             if bar:
                 bar(at, ", ".join("diverged" if a is None else f"{a:.4f}" for a in curve[str(at)]))
@@ -325,7 +290,7 @@ class _Run:
                 "meta_iteration": at,
                 "test_accuracy": [[curve[str(i)][run] for run in mine] for i in at],
                 # of the tasks met since the row before, each before it is learned from
-                "training_accuracy": [None, *(_rounded(row[mine]) for row in training)],
+                "training_accuracy": [None, *(rounded(row[mine]) for row in training)],
             },
             final=metrics,
             wall_time_s=time.perf_counter() - began,
@@ -334,7 +299,7 @@ class _Run:
                 "fingerprint": self.key,
                 "chance": 0.5,
                 "diverged_at": [None if i < 0 else i for i in diverged],
-                "test_accuracy_per_task": _rounded(final[alive].mean(0)) if alive else None,
+                "test_accuracy_per_task": rounded(final[alive].mean(0)) if alive else None,
                 "weight_norm_at_start": [norms[0][run] for run in mine],
                 "weight_norm_at_end": [
                     None if i >= 0 else norms[1][run] for i, run in zip(diverged, mine, strict=True)
@@ -342,13 +307,6 @@ class _Run:
                 "trained_together": len(self.runs),
             },
         )
-
-    def _fingerprint(self) -> str:
-        """Says what run this is: everything that could change its numbers."""
-        here = records.environment(self.device, torch.float32)
-        parts = [self.name, asdict(self.setting), asdict(self.tier), self.seed, here["device"], here["libraries"]]
-        parts += [here["threads"], here["code"]["source_sha256"]]
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def _blocks(curve: Tensor, at: list[int]) -> list[np.ndarray]:
@@ -358,8 +316,3 @@ def _blocks(curve: Tensor, at: list[int]) -> list[np.ndarray]:
         values[first:last].mean(0) if len(values) >= last else np.full(values.shape[1], np.nan)
         for first, last in pairwise(at)
     ]
-
-
-def _rounded(values: np.ndarray) -> list[float | None]:
-    """Six significant digits, and None for what JSON has not."""
-    return [float(f"{v:.6g}") if math.isfinite(v) else None for v in values.tolist()]

@@ -320,7 +320,7 @@ def test_a_curve_that_blows_up_is_recorded_as_far_as_it_goes(tmp_path):
         "phi": torch.zeros(1, 8).double(),
         "log_variance": torch.full((1, 8), 2 * torch.log(torch.tensor(0.05))).double(),
     }
-    record = run._evaluate(configuration, trained, [], [], 0.0, "")
+    record = run._evaluate(configuration, trained, [], [], 0.0)
     records.write(tmp_path / "record.jsonl", [record])
     assert 0 < record.details["last_finite_step"] < 200
     assert record.details["test"]["loss"][0][-1] is None
