@@ -24,6 +24,7 @@ class MetaTraining:
       the noise variance.
     - kept_at (J,): the meta-iterations of trajectory (J, S, L), the weights; empty when none was asked for.
     - final (S, L): the weights at the end.
+    - test_error_per_task (S, T): the test error at the end, by test task.
     """
 
     evaluated_at: np.ndarray
@@ -31,6 +32,7 @@ class MetaTraining:
     kept_at: np.ndarray
     trajectory: np.ndarray
     final: np.ndarray
+    test_error_per_task: np.ndarray
 
 
 def meta_train(
@@ -97,7 +99,8 @@ def meta_train(
         trainer.fit(iteration)
         if iteration in evaluated_at:
             losses = trainer.evaluate("test", test_tasks, at_once=test_tasks).values["loss"]
-            errors.append(2 * losses.mean(axis=1))
+            per_task = 2 * losses
+            errors.append(per_task.mean(axis=1))
             if progress:
                 progress(f"meta-iteration {iteration} of {iterations}: mean test error {errors[-1].mean():.6g}")
         if iteration in kept_at:
@@ -109,4 +112,5 @@ def meta_train(
         np.array(sorted(kept_at), dtype=int),
         np.stack(trajectory) if trajectory else np.empty((0, *final.shape)),
         final,
+        per_task,
     )

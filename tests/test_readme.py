@@ -78,6 +78,15 @@ def test_the_memory_is_the_recorded_one():
         assert f"{growth:.2f} times the memory for {last // first} times the steps" in README
 
 
+def test_the_speeds_are_the_recorded_ones():
+    from empirical.benchmarks.measuring import FLOORS, table
+
+    record = json.loads((HOME / "results" / "empirical" / "bench.json").read_text())
+    assert list(record["workloads"]) == list(FLOORS)
+    assert all(w["engines"]["metaproof"]["right"] for w in record["workloads"].values())
+    assert table(record, markdown=True) in README
+
+
 def test_what_was_found_of_chen2019_is_what_was_measured():
     from analysis import best_rates, chen2019_experiment1, plateaus
     from paper_checks.chen2019 import records

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from contextlib import ExitStack
+from pathlib import Path
 
 from . import shrinkage_memory
 from .apart import Apart
@@ -33,14 +34,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="instead, the memory of Shrinkage's meta-gradient against its inner steps",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--read", type=Path, metavar="FILE", help="measure nothing, and print what --json has left there"
+    )
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON")
+    form.add_argument("--markdown", action="store_true", help="print the table as Markdown")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure and print; returns the exit code 0."""
+    """Measure and print; returns the exit code."""
     if options.shrinkage:
         found = shrinkage_memory.compare()
         print(json.dumps(found, indent=1) if options.json else shrinkage_memory.table(found))
+        return 0
+    if options.read:
+        try:
+            print(table(json.loads(options.read.read_text()), options.markdown))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            print(
+                f"python -m empirical bench: {options.read} is not what `bench --json` prints ({type(error).__name__}: {error}).",
+                file=sys.stderr,
+            )
+            return 2
         return 0
     engines = ENGINES | PEERS
     with ExitStack() as processes:
@@ -51,5 +67,5 @@ def run(options: argparse.Namespace) -> int:
             memory=MEMORY,
             report=lambda line: print(line, file=sys.stderr, flush=True),
         )
-    print(json.dumps(found, indent=1) if options.json else table(found))
+    print(json.dumps(found, indent=1) if options.json else table(found, options.markdown))
     return 0

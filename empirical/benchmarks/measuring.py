@@ -169,8 +169,11 @@ def judged(rows: dict[str, dict[str, object]], floor: float | None) -> dict[str,
     return {"floor": floor, "best_peer": best, "speedup": speedup, "met": met, "engines": rows}
 
 
-def table(found: dict[str, object]) -> str:
-    """What `compare` found, for reading: median milliseconds per meta-iteration, with "!" where the gradient is wrong."""
+def table(found: dict[str, object], markdown: bool = False) -> str:
+    """What `compare` found, for reading: median milliseconds per meta-iteration, with "!" where the gradient is wrong.
+
+    As Markdown it is the table alone; else reasons follow for what is missing or wrong.
+    """
     workloads = found["workloads"]
     names = list(dict.fromkeys(name for result in workloads.values() for name in result["engines"]))
     lines = [["", *names, "best peer", "speedup", "floor", "met"]]
@@ -180,12 +183,10 @@ def table(found: dict[str, object]) -> str:
         for name in names:
             row = result["engines"].get(name, {})
             if "median_ms" in row:
-                cells.append(f"{row['median_ms']:.3g}" if row["median_ms"] < 100 else f"{row['median_ms']:.0f}")
-                cells[-1] += "" if row["right"] else "!"
+                cells.append(_milliseconds(row["median_ms"]) + ("" if row["right"] else "!"))
                 if not row["right"]:
-                    reasons[
-                        f"! {name} is wrong on {workload}: its meta-gradient is off by {row['gradient_error']:.1g}"
-                    ] = None
+                    error = f"its meta-gradient is off by {row['gradient_error']:.1g}"
+                    reasons[f"! {name} is wrong on {workload}: {error}"] = None
             else:
                 cells.append("-")
                 reasons |= {row["missing"]: None} if "missing" in row else {}
@@ -193,6 +194,9 @@ def table(found: dict[str, object]) -> str:
         cells += [result["best_peer"] or "-", "-" if speedup is None else f"{speedup:.2f}"]
         cells += ["-" if floor is None else f"{floor:g}", {None: "-", True: "yes", False: "NO"}[met]]
         lines.append(cells)
+    if markdown:
+        lines.insert(1, ["---", *["---:"] * (len(lines[0]) - 1)])
+        return "\n".join(f"| {' | '.join(row)} |" for row in lines)
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         [
@@ -201,3 +205,8 @@ def table(found: dict[str, object]) -> str:
             *reasons,
         ]
     )
+
+
+def _milliseconds(value: float) -> str:
+    """Three significant digits."""
+    return f"{value:.3g}" if value < 100 else f"{value:.0f}"

@@ -1,13 +1,17 @@
 """arnold2021, Figure 1 (left): 1-D regression, shallow against deep, test error after one adaptation step.
 
-The paper gives the learning rates and the momentum (Appendix D); the number of tasks per meta-iteration, the
-length and the initialisation are this file's choice.
+The paper gives the learning rates and the momentum (Appendix D). Its loss is an expectation over a task's points (Section 4.1): the
+population is the main reading, 10 or 100 points drawn for each task stand beside it. "Two or three linear layers" (Section 4.3) are
+both run, and the shallow model is started near, at and far from its solution. The number of tasks per meta-iteration and the length are
+this file's choice.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -15,6 +19,7 @@ from ..optimizers import MOMENTUM
 from ..records import Metric, Record, environment
 from ..regression_training import meta_train
 from ..tasks.regression import RegressionTasks
+from .methods import rounded
 
 ID = "arnold2021/figure1-left"
 SUMMARY = "1-D regression: post-adaptation test error of the shallow and the deep model"
@@ -24,22 +29,55 @@ TIERS = {
 }
 TASKS = RegressionTasks()
 INITIAL_SEED = 2_000_000  # keeps the initial weights apart from the tasks that the same seed draws
-DEPTHS = {"shallow": 1, "deep": 2}
 TRAINING = dict(inner_lr=0.1, outer_lr=0.01, steps=1, tasks_per_step=16)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One reading.
+
+    Attributes:
+        depth: linear layers; 1 is the shallow model.
+        points: drawn for each task and set; None takes the population.
+        start: the standard deviation of the initial weights.
+    """
+
+    depth: int
+    points: int | None = None
+    start: float = 1.0
+
+
+MODELS = {"shallow": 1, "deep": 2, "three layers": 3}
+SETTINGS = {name: Setting(depth) for name, depth in MODELS.items()}
+SETTINGS |= {"shallow, from 0": Setting(1, start=0.0), "shallow, from N(0, 100)": Setting(1, start=10.0)}
+SETTINGS |= {
+    f"{name}, {points} points": Setting(depth, points) for points in (10, 100) for name, depth in MODELS.items()
+}
+
+
+def declaration(name: str, tier: str) -> dict[str, Any]:
+    """What a setting's record says of its protocol, as plain JSON data."""
+    setting = SETTINGS[name]
+    points = setting.points or "population"
+    data = {"tasks": vars(TASKS), "support": points, "query": points, "test_query": "population"}
+    model = {"model": name.split(",")[0], "depth": setting.depth, "start": setting.start}
+    return model | data | {"optimizer": "SGD", "momentum": MOMENTUM} | TRAINING | TIERS[tier]
 
 
 def run(
     tier: str, *, device: str = "cpu", seed: int = 0, progress: Callable[[str], None] | None = None
 ) -> list[Record]:
-    """Meta-train both models from random starts, with the seeds seed, seed + 1, ...; one record each."""
+    """Meta-train every setting from random starts, with the seeds seed, seed + 1, ...; one record each."""
     settings = dict(TIERS[tier])
     seeds = list(range(seed, seed + settings.pop("runs")))
     records = []
-    for name, depth in DEPTHS.items():
+    for name, setting in SETTINGS.items():
         began = time.perf_counter()
-        initial = torch.stack(
+        initial = setting.start * torch.stack(
             [
-                torch.randn(depth, generator=torch.Generator().manual_seed(INITIAL_SEED + s), dtype=torch.float64)
+                torch.randn(
+                    setting.depth, generator=torch.Generator().manual_seed(INITIAL_SEED + s), dtype=torch.float64
+                )
                 for s in seeds
             ]
         )
@@ -48,6 +86,8 @@ def run(
             TASKS,
             **TRAINING,
             **settings,
+            support=setting.points,
+            query=setting.points,
             seeds=seeds,
             device=device,
             progress=_named(progress, name),
@@ -57,13 +97,10 @@ def run(
                 experiment=ID,
                 setting=name,
                 tier=tier,
-                configuration={"model": name, "depth": depth, "tasks": vars(TASKS), "support": "population"}
-                | {"query": "population", "optimizer": "SGD", "momentum": MOMENTUM}
-                | TRAINING
-                | settings,
+                configuration=declaration(name, tier),
                 seeds=seeds,
-                initialisation="every weight from N(0, 1)",
-                parameter_count=depth,
+                initialisation=f"every weight from N(0, {setting.start**2:g})" if setting.start else "every weight 0",
+                parameter_count=setting.depth,
                 learning_curve={
                     "meta_iteration": result.evaluated_at.tolist(),
                     "test_error": result.test_error.T.tolist(),
@@ -74,6 +111,7 @@ def run(
                 details={
                     "test_error_is": "E(y - yhat)^2 after adaptation, no factor 1/2, noise variance included",
                     "noise_variance": TASKS.v,
+                    "test_error_per_task": rounded(result.test_error_per_task.mean(axis=0)),
                     "initial_weights": initial.tolist(),
                     "final_weights": result.final.tolist(),
                 },

@@ -5,6 +5,7 @@ from . import (
     deep_landscape,
     deep_loss,
     deep_updates,
+    figure1_left,
     figure1_right,
     insights,
     logistic,
@@ -23,6 +24,7 @@ _ROOMS = (  # each declares its claims
     deep_loss,
     insights,
     logistic,
+    figure1_left,
     figure1_right,
     meta_optimizers,
 )

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from empirical.__main__ import main
 from empirical.benchmarks import measuring
 from empirical.benchmarks.apart import Apart
 from empirical.benchmarks.memory import peak_of_step
@@ -147,6 +148,9 @@ def test_times_ratios_and_floors():
     assert rows["broken"] == {"missing": "broken failed: ValueError: no such layer"}
     printed = measuring.table(found)
     assert "cheat is wrong on W1_lr" in printed and "absent is not installed." in printed and "1.60" in printed
+    head, _, row = measuring.table(found, markdown=True).splitlines()
+    assert head == "|  | metaproof | slow | quick | cheat | absent | broken | best peer | speedup | floor | met |"
+    assert row == "| W1_lr | 10 | 40 | 16 | 1! | - | - | quick | 1.60 | 1.5 | yes |"
 
 
 def test_a_wrong_engine_of_ours_meets_no_floor():
@@ -221,6 +225,18 @@ def test_what_goes_wrong_in_a_process_of_its_own_is_told():
             engine.supports(workload)
         with pytest.raises(Failed, match="its process ended with exit code 3"):
             engine.prepare(workload, (), {}, torch.float32)
+
+
+def test_what_was_measured_before_is_read_again(tmp_path, capsys):
+    rows = {"metaproof": {"right": True, "median_ms": 1.0}, "loop": {"right": True, "median_ms": 9.0}}
+    found, file = {"workloads": {"W5": measuring.judged(rows, 5.0)}}, tmp_path / "bench.json"
+    file.write_text(json.dumps(found))
+    assert main(["bench", "--read", str(file), "--markdown"]) == 0
+    assert capsys.readouterr().out == measuring.table(found, markdown=True) + "\n"
+    for text in ("{", "[]", "{}"):
+        file.write_text(text)
+        assert main(["bench", "--read", str(file)]) == 2
+        assert "bench.json is not what `bench --json` prints" in capsys.readouterr().err
 
 
 def test_memory_is_measured_in_a_process_of_its_own():
