@@ -87,6 +87,15 @@ def test_the_speeds_are_the_recorded_ones():
     assert table(record, markdown=True) in README
 
 
+def test_the_exact_levels_of_regression_are_those_of_the_claims():
+    from paper_checks.arnold2021.figure1_left import exact
+
+    assert f"{exact(None, best_rate=True)} on the expectation and {exact(10, best_rate=True)} on 10 points" in " ".join(
+        README.split()
+    )
+    assert f"at its printed rate has {float(exact(None)):g}" in " ".join(README.split())
+
+
 def test_what_was_found_of_chen2019_is_what_was_measured():
     from analysis import best_rates, chen2019_experiment1, plateaus
     from paper_checks.chen2019 import records

@@ -34,12 +34,13 @@ QUICK = 1000
 RATE = sympy.Rational(1, 10)
 
 
-def _name(model: str, points: int | None) -> str:
+def name(model: str, points: int | None) -> str:
+    """What a record is called."""
     return model + (f", {points} points" if points else "")
 
 
-SHALLOW = {_name("shallow", n): n for n in POINTS} | {"shallow, from 0": None, "shallow, from N(0, 100)": None}
-DEEP = {_name(model, n): n for n in POINTS for model in ("deep", "three layers")}
+SHALLOW = {name("shallow", n): n for n in POINTS} | {"shallow, from 0": None, "shallow, from N(0, 100)": None}
+DEEP = {name(model, n): n for n in POINTS for model in ("deep", "three layers")}
 """Settings, and the points that they draw."""
 
 

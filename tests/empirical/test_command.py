@@ -3,6 +3,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -32,8 +33,11 @@ def test_smoke_run_through_the_command_leaves_a_record(tmp_path):
     assert "\r" not in done.stderr  # plain lines where there is no terminal
     assert "no factor 1/2" in done.stdout
     assert full.read_text() == "the full tier's record\n"
-    shallow, deep = records.read(tmp_path / "arnold2021" / "figure1-left.smoke.jsonl")
-    assert (shallow.setting, deep.setting) == ("shallow", "deep")
+    shallow, deep, three, *others = records.read(tmp_path / "arnold2021" / "figure1-left.smoke.jsonl")
+    assert (shallow.setting, deep.setting, three.parameter_count) == ("shallow", "deep", 3)
+    starts = [record for record in others if "from" in record.setting]
+    assert [np.abs(record.details["initial_weights"]).max() > 3 for record in starts] == [False, True]
+    assert [r.configuration["support"] for r in others if r not in starts] == [10] * 3 + [100] * 3
     assert deep.seeds == [5, 6, 7] and deep.tier == "smoke" and deep.parameter_count == 2
     assert deep.configuration["inner_lr"] == 0.1
     assert deep.final["test_error"].spread_over == "seeds" and deep.final["test_error"].count == 3

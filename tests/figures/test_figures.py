@@ -100,14 +100,20 @@ def test_trajectories_end_in_the_four_minima():
 
 def test_record_of_figure1_agrees_with_the_exact_levels():
     data = data_of("arnold2021-figure1-left")
-    assert data.level == pytest.approx({"shallow": 1.81, "deep": 1.0})
+    assert data.level[None] == pytest.approx({"shallow": 1.81, "deep": 1.0})
+    assert data.level[10] == pytest.approx({"shallow": 1.813, "deep": 16 / 13})
     # the error of one task is 1 + 0.81 θ², and θ² has standard deviation √2
-    assert data.standard_error == pytest.approx(0.81 * np.sqrt(2 / data.test_tasks))
-    shallow, deep = data.error["shallow"][:, -1], data.error["deep"][:, -1]
-    assert abs(shallow.mean() - data.level["shallow"]) < 3 * data.standard_error
-    assert shallow.std() < data.standard_error  # all seeds share the test tasks
-    assert 1 <= deep.min() and deep.max() < 1.001
-    assert (data.error["deep"] >= 1).all()
+    assert data.standard_error[None] == pytest.approx(0.81 * np.sqrt(2 / data.test_tasks), rel=0.1)
+    for n, error in data.error.items():
+        shallow = error["shallow"][:, -1]
+        assert abs(shallow.mean() - data.level[n]["shallow"]) < 3 * data.standard_error[n]
+        assert shallow.std() < data.standard_error[n]  # all seeds share the test tasks
+        assert all((each >= 1 - 1e-9).all() for each in error.values())
+    for model in ("deep", "three layers"):
+        deep = data.error[None][model][:, -1]
+        assert 1 - 1e-9 <= deep.min() and deep.max() < 1.001
+    panels = drawn("arnold2021-figure1-left").axes
+    assert [len([line for line in panel.lines if line.get_label() in data.error[None]]) for panel in panels] == [3, 3]
 
 
 def test_step_size_factor_has_the_regions_of_the_exact_derivative():
