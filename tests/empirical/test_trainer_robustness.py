@@ -15,6 +15,7 @@ from torch import nn
 
 from empirical import ANIL, MAML, CheckpointError, DivergenceError, Reptile, Trainer, compilation, kfc
 from empirical.progress import Progress
+from empirical.trainer import LOOK_EVERY
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -480,3 +481,20 @@ def test_a_compiled_trainer_without_a_compiler_trains(monkeypatch, capfd):
 def test_a_meta_batch_of_another_size_is_refused():
     with pytest.raises(ValueError, match="The meta-batch has 3 tasks, and this trainer takes 4: give as many"):
         trainer().step(CASES["linear"].batch(3))
+
+
+def test_logs_for_tensorboard(tmp_path):
+    pytest.importorskip("tensorboard", reason="TensorBoard is not installed: pip install -e '.[tensorboard]'.")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    trained = trainer(log_dir=tmp_path / "logs").fit(LOOK_EVERY + 1)
+    logs = EventAccumulator(str(tmp_path / "logs")).Reload()
+    (event,) = logs.Scalars("training/loss")
+    assert event.step == LOOK_EVERY
+    assert event.value == pytest.approx(trained.curve("loss")[LOOK_EVERY - 1].mean().item())
+
+
+def test_without_tensorboard_a_sentence_says_so(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(ValueError, match="log_dir needs TensorBoard: install the extra 'tensorboard', or leave it out"):
+        trainer(log_dir=tmp_path / "logs").fit(1)
