@@ -28,7 +28,7 @@ FUSED_PRODUCT = 1 << 15
 
 def _mm(a: Tensor, b: Tensor) -> Tensor:
     """A product of matrices; a library call costs more than a small product with one vector does."""
-    if a.device.type != "cpu" or max(a.numel(), b.numel()) > FUSED_PRODUCT:
+    if a.device.type != "cpu" or not a.is_floating_point() or max(a.numel(), b.numel()) > FUSED_PRODUCT:
         return NotImplemented
     if a.shape[1] == 1:
         return a * b
@@ -78,13 +78,13 @@ class Compiled:
         names: list[str] = []
         _collect(arguments, flat, names)
         # the compiled code checks nothing: it would read other types as its own, and tensors in another order as theirs
-        form = [names, [t.shape for t in flat], [t.dtype for t in flat]]
+        form = [names, [t.shape for t in flat], [t.dtype for t in flat], [t.device for t in flat]]
         if self._run is None:
             self._compile(arguments, flat)
             self._form = form
         if form != self._form:
             raise ValueError(
-                f"{self.what} was compiled for other names, shapes or types: expected {self._form}, got {form}."
+                f"{self.what} was compiled for other names, shapes, types or devices: expected {self._form}, got {form}."
             )
         found = iter(self._run([t if t.is_contiguous() else t.contiguous() for t in flat]))
         return _rebuilt(self._made, found)

@@ -177,7 +177,9 @@ class InnerLoop:
     ) -> Adapted:
         x, y = support
         second = through == "second-order"
-        into = Pass(adapts=self.adapts, products={} if products is None or not second else products)
+        into = Pass(adapts=self.adapts)
+        if second and products is not None:
+            into.data, into.products = x, products
         with torch.enable_grad():
             at = now.weights if second else {n: _cut(w, n in self.adapts) for n, w in now.weights.items()}
             losses = self.loss(self.model(at, x, into), y)

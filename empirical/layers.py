@@ -94,7 +94,8 @@ class Pass:
         collect: a dict to be filled with batch-norm statistics by layer.
         statistics: such a dict, to be used in place of the batch's own.
         batch_norm: the model's mode.
-        products: inputs times a weight that all tasks share, kept from one pass to the next: with low-rank updates, a layer whose
+        data: the model's inputs, where `products` of them are kept.
+        products: `data` times a weight that all tasks share, kept from one pass to the next: with low-rank updates, a layer whose
             input is the data has the same product at every inner step.
     """
 
@@ -103,17 +104,18 @@ class Pass:
     collect: dict[str, tuple[Tensor, Tensor]] | None = None
     statistics: dict[str, tuple[Tensor, Tensor]] | None = None
     batch_norm: BatchNormMode = "transductive"
-    products: dict[tuple[int, int], tuple[Tensor, Tensor, Tensor]] = field(default_factory=dict)
+    data: Tensor | None = None
+    products: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
 
     def product(self, x: Tensor, weight: Weight) -> Tensor:
         """Inputs (R, T, n, i) times weight (R, T or 1, o, i) transposed."""
         base = weight.base if isinstance(weight, LowRank) else weight
-        if base.shape[1] == x.shape[1]:
+        if x is not self.data or base.shape[1] == x.shape[1]:
             return _product(x, weight)
-        kept = self.products.get((id(x), id(base)))
-        if kept is None:  # x and base are kept too, so that no other tensor takes their place
-            kept = self.products[id(x), id(base)] = (x, base, _product(x, base))
-        return kept[2] if base is weight else kept[2] + _low_rank_product(x, weight.update)
+        kept = self.products.get(id(base))
+        if kept is None:  # the base is kept too, so that no other tensor takes its place
+            kept = self.products[id(base)] = (base, _product(x, base))
+        return kept[1] if base is weight else kept[1] + _low_rank_product(x, weight.update)
 
     def tap(self, prefix: str, at: Tensor, gradients: dict[str, Callable[[Tensor], Gradient]]) -> None:
         """Note a tap for those of a layer's weights that adapt."""
@@ -146,11 +148,17 @@ class TaskModel:
             self._parts = [("", self.module)]  # tied weights: only the module itself knows how
         else:
             self._parts = _with_chains(_parts(self.module))
+        for layer in self.module.modules():
+            if getattr(layer, "inplace", False):
+                layer.inplace = False  # what a layer put out is differentiated with respect to, and must stay
         for name, part in self._parts:
-            if type(part) not in LAYERS:
+            if _rule(part) is _any:
                 self._prepare(name, part)
-            if isinstance(part, BATCH_NORMS) and type(part) not in LAYERS:
-                raise ValueError(f"The layer {name!r} is a {type(part).__name__}: use torch's own batch norm.")
+            if isinstance(part, BATCH_NORMS) and _rule(part) is _any:
+                raise ValueError(
+                    f"The layer {name!r} is a {type(part).__name__}{' with hooks' * _has_hooks(part)}: use torch's own batch norm, "
+                    "without hooks."
+                )
             elif isinstance(part, BATCH_NORMS) and batch_norm == "running" and part.running_mean is None:
                 raise ValueError(
                     f"batch_norm is 'running', and the layer {name!r} keeps no statistics: make it with track_running_stats=True, "
@@ -192,7 +200,7 @@ class TaskModel:
         for name, part in self._parts:
             prefix = f"{name}." if name else ""
             own = {key[len(prefix) :]: w for key, w in weights.items() if key.startswith(prefix)}
-            x = LAYERS.get(type(part), _any)(part, own, x, into, prefix)
+            x = _rule(part)(part, own, x, into, prefix)
         return plain(x)
 
     @property
@@ -228,9 +236,19 @@ class PlainBatchNorm(nn.Module):
 BATCH_NORMS = (nn.modules.batchnorm._BatchNorm,)
 
 
+def _has_hooks(module: nn.Module) -> bool:
+    """Whether calling the module does more than its forward."""
+    return bool(module._forward_hooks or module._forward_pre_hooks)
+
+
+def _rule(part: nn.Module) -> Callable[..., Any]:
+    """How a part is run."""
+    return _any if _has_hooks(part) else LAYERS.get(type(part), _any)
+
+
 def _parts(module: nn.Module, name: str = "") -> Iterator[tuple[str, nn.Module]]:
-    if type(module) is nn.Sequential:
-        for key, child in module.named_children():
+    if type(module) is nn.Sequential and not _has_hooks(module):
+        for key, child in module._modules.items():  # named_children() would leave out a layer's second place
             yield from _parts(child, f"{name}.{key}" if name else key)
     else:
         yield name, module
@@ -247,7 +265,7 @@ class Chain(nn.Module):
 def _with_chains(parts: Iterable[tuple[str, nn.Module]]) -> list[tuple[str, nn.Module]]:
     """Adjacent linear layers taken together."""
     found: list[tuple[str, nn.Module]] = []
-    for is_linear, group in groupby(parts, key=lambda part: type(part[1]) is nn.Linear):
+    for is_linear, group in groupby(parts, key=lambda part: _rule(part[1]) is _linear):
         layers = list(group)
         found += [("", Chain(layers))] if is_linear and len(layers) > 1 else layers
     return found
@@ -283,7 +301,7 @@ def _product(x: Tensor, weight: Weight) -> Tensor:
     if weight.shape[1] == x.shape[1]:
         return matmul(x, weight.mT)
     runs, tasks, n, width = x.shape
-    return matmul(x.reshape(runs, 1, tasks * n, width), weight.mT).reshape(runs, tasks, n, -1)
+    return matmul(x.reshape(runs, 1, tasks * n, width), weight.mT).reshape(runs, tasks, n, weight.shape[2])
 
 
 def _low_rank_product(x: Tensor, update: Products) -> Tensor:
@@ -298,7 +316,7 @@ def _chain(chain: Chain, weights: Weights, x: Tensor | Images, into: Pass, prefi
     down, and while tasks share their weights A_l is one for all.
     """
     x = plain(x)
-    if x[0, 0, ..., 0].numel() <= chain.layers[-1][1].out_features:
+    if x.shape[2:-1].numel() <= chain.layers[-1][1].out_features:
         for name, layer in chain.layers:
             own = {key: weights[f"{name}.{key}"] for key, _ in layer.named_parameters()}
             x = _linear(layer, own, x, into, f"{name}.")

@@ -122,12 +122,14 @@ def with_transforms(model: nn.Module) -> tuple[nn.Sequential, tuple[str, ...]]:
     """
     if type(model) is not nn.Sequential:
         raise ValueError(f"T-Nets change a model's layers: expected an nn.Sequential, got a {type(model).__name__}.")
+    if len(list(model.parameters())) < len(list(model.named_parameters(remove_duplicate=False))):
+        raise ValueError("T-Nets give every layer a transform of its own, and here two layers share their weights.")
     names: list[str] = []
 
     def transformed(layer: nn.Module, name: str) -> nn.Module:
         if type(layer) is nn.Sequential:
             return nn.Sequential(
-                OrderedDict((key, transformed(child, f"{name}{key}.")) for key, child in layer.named_children())
+                OrderedDict((key, transformed(child, f"{name}{key}.")) for key, child in layer._modules.items())
             )
         layer = copy.deepcopy(layer)
         if type(layer) is nn.Linear:

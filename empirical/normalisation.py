@@ -6,7 +6,7 @@ over; in closed form it is two passes.
 With x̂ = r (x - mean x), r = (var x + eps)^(-1/2) and P v = v - mean v - x̂ mean(x̂ v), the derivative of x̂ is r P, which is its own
 transpose. So a gradient d at x̂ is r P d at x. The derivatives of ⟨u, r P d⟩ are r P u with respect to d and, with respect to x,
 
-    -r² (x̂ (mean(u d) - mean u mean d - 3 a_u a_d) + a_d (u - mean u) + a_u (d - mean d)),   where a_v = mean(x̂ v).
+    -r² (x̂ (mean(u d) - 3 a_u a_d) + a_d u + a_u d),   where a_v = mean(x̂ v), for u and d less their means.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Channels(NamedTuple):
 
 
 def normalise(x: Tensor, eps: float, channels: Channels) -> Tensor:
-    """x̂, differentiable to any order."""
+    """x̂, differentiable to any order by autograd (not by `torch.func`)."""
     return _Normalise.apply(x, eps, channels)
 
 
@@ -57,7 +57,8 @@ class _Gradient(torch.autograd.Function):
         ctx.save_for_backward(d, x, normal, rate)
         ctx.eps, ctx.channels = eps, channels
         mean = channels.mean
-        return rate * (d - mean(d) - normal * mean(d * normal))
+        d = d - mean(d)
+        return rate * (d - normal * mean(d * normal))
 
     @staticmethod
     def backward(ctx, u: Tensor):
@@ -65,10 +66,10 @@ class _Gradient(torch.autograd.Function):
         if torch.is_grad_enabled():  # third derivatives, which are as rare as they are slow
             normal, rate = _composed(x, ctx.eps, ctx.channels)
         mean = ctx.channels.mean
-        mean_u, mean_d, along_u, along_d = mean(u), mean(d), mean(u * normal), mean(d * normal)
-        of_d = rate * (u - mean_u - normal * along_u)
-        common = mean(u * d) - mean_u * mean_d - 3 * along_u * along_d
-        of_x = -rate.square() * (normal * common + along_d * (u - mean_u) + along_u * (d - mean_d))
+        u, d = u - mean(u), d - mean(d)  # centred first, or sums of large numbers would cancel
+        along_u, along_d = mean(u * normal), mean(d * normal)
+        of_d = rate * (u - normal * along_u)
+        of_x = -rate.square() * (normal * (mean(u * d) - 3 * along_u * along_d) + along_d * u + along_u * d)
         return of_d, of_x, None, None, None, None
 
 

@@ -39,7 +39,7 @@ class Data:
 
     Attributes:
         meta_iteration: (E,).
-        error: model → (seeds, E).
+        error: points → model → (seeds, E).
         level: "shallow" and "deep" → the exact error after one step from c = 0, at the printed and the best rate.
         standard_error: of the shallow model's error, measured on test tasks that all seeds share.
         test_tasks: how many.
@@ -87,7 +87,7 @@ def panels(figure: Figure) -> tuple[Axes, Axes]:
 
 def draw(axes: Sequence[Axes], data: Data) -> None:
     """Draw mean and range over seeds of the models, with the exact levels beside them."""
-    last = min(LAST, data.meta_iteration[-1])
+    last, seeds = min(LAST, data.meta_iteration[-1]), len(data.error[None]["shallow"])
     for panel, (n, title) in zip(axes, POINTS.items(), strict=True):
         for model, colour in MODELS.items():
             error = data.error[n][model]
@@ -103,12 +103,11 @@ def draw(axes: Sequence[Axes], data: Data) -> None:
         for level, note in notes.items():
             panel.axhline(level, color="#555555", lw=0.8, ls=(0, (5, 3)), zorder=1)
             panel.text(last, level + 0.03, note, ha="right", va="bottom")
-        panel.set(
-            xlabel=f"meta-iteration (run to {data.meta_iteration[-1]:,})", xlim=(0, last), ylim=SHOWN, title=title
-        )
+        panel.set(xlabel=f"meta-iteration (run to {data.meta_iteration[-1]:,})", xlim=(0, last), ylim=SHOWN)
+        panel.set_title(f"{title}; α = {data.alpha:g}, {seeds} seeds")
         panel.legend(loc="upper right")
     start = data.error[None]["shallow"]
     axes[0].text(
         0.03 * last, SHOWN[1], f"shallow starts at {start[:, 0].min():.1f} to {start[:, 0].max():.1f}", va="top"
     )
-    axes[0].set(ylabel=f"test error E(y − ŷ)² after one step, α = {data.alpha:g}; {len(start)} seeds")
+    axes[0].set(ylabel="test error E(y − ŷ)² after one step")

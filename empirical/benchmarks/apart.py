@@ -21,19 +21,23 @@ from .workloads import Batch, Workload
 class Apart:
     """The engine `peer`, as a context: the process lives inside it.
 
-    It has the interface of a peer, and holds one prepared workload at a time: the last one.
+    It has the interface of a peer, and holds one prepared workload at a time: the last one. A process that ended is replaced when
+    something is asked again.
     """
 
     def __init__(self, peer: Peer):
         self.name, self.peer = peer.name, peer
 
     def __enter__(self) -> Apart:
+        self._start()
+        return self
+
+    def _start(self) -> None:
         spawning = multiprocessing.get_context("spawn")  # a fork would inherit what this process has done
         self.connection, theirs = spawning.Pipe()
         self.process = spawning.Process(target=_serve, args=(theirs, self.peer), daemon=True)
         self.process.start()
         theirs.close()
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.process.kill()
@@ -41,7 +45,10 @@ class Apart:
         self.connection.close()
 
     def ask(self, request: str, *arguments: Any) -> Any:
-        """Have a method called there. Raises Failed where it raised, or the process is gone."""
+        """Have a method called there. Raises Failed where it raised, or the process ended over it."""
+        if not self.process.is_alive():
+            self.connection.close()
+            self._start()
         try:
             self.connection.send((request, arguments))
             error, answer = self.connection.recv()

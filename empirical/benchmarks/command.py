@@ -28,18 +28,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--engine", action="append", choices=engines, metavar="NAME", help=f"repeatable; of {', '.join(engines)}"
     )
-    parser.add_argument("--rounds", type=int, default=7, help="how often every engine is timed (default: 7)")
-    parser.add_argument(
+    parser.add_argument("--rounds", type=_rounds, default=7, help="how often every engine is timed (default: 7)")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
         "--shrinkage",
         action="store_true",
         help="instead, the memory of Shrinkage's meta-gradient against its inner steps",
     )
-    parser.add_argument(
-        "--read", type=Path, metavar="FILE", help="measure nothing, and print what --json has left there"
-    )
+    what.add_argument("--read", type=Path, metavar="FILE", help="measure nothing, and print what --json has left there")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON")
     form.add_argument("--markdown", action="store_true", help="print the table as Markdown")
+
+
+def _rounds(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of rounds: give 1 or more")
+    return int(text)
 
 
 def run(options: argparse.Namespace) -> int:

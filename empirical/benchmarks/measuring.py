@@ -63,27 +63,30 @@ def compare(
         oracle = _observed(PEERS["loop"], workload, seed)
         batch, initial = workload.batch(seed, torch.float32), workload.initial(seed, torch.float32)
         for engine in engines:
-            reason = engine.available()
-            if reason is None and not engine.supports(workload):
-                reason = f"{engine.name} cannot express {workload.name}."
-            if reason is None:
-                try:
+            try:
+                reason = engine.available()
+                if reason is None and not engine.supports(workload):
+                    reason = f"{engine.name} cannot express {workload.name}."
+                if reason is None:
                     rows[engine.name] = errors(_observed(engine, workload, seed), oracle)
                     prepared[engine.name] = engine.prepare(workload, batch, initial, torch.float32)
                     prepared[engine.name].step()  # what fails, fails here
-                except Exception as error:  # the failure of one engine must not cost the others' results
-                    prepared.pop(engine.name, None)
-                    kind = "" if isinstance(error, Failed) else f"{type(error).__name__}: "
-                    reason = f"{engine.name} failed: {kind}{error}"
+            except Exception as error:  # the failure of one engine must not cost the others' results
+                prepared.pop(engine.name, None)
+                reason = _told(engine.name, error)
             if reason is not None:
                 rows[engine.name] = {"missing": reason}
         report(f"{workload.name}: timing {', '.join(prepared)}")
         runs = {name: getattr(p, "timed", None) or partial(timed, p, clock=clock) for name, p in prepared.items()}
-        for name, seconds in interleaved(runs, rounds, at_least).items():
-            rows[name] |= summary(seconds)
+        seconds, failures = interleaved(runs, rounds, at_least)
+        rows |= {name: rows[name] | summary(each) for name, each in seconds.items()}
+        rows |= {name: {"missing": _told(name, error)} for name, error in failures.items()}
         for name, origin in (memory or {}).items():
-            if name in prepared and (name == "loop" or workload.chunk is not None):
-                rows[name]["memory"] = peak_of_step(workload.name, origin, workload.chunk)
+            if name in seconds and (name == "loop" or workload.chunk is not None):
+                try:
+                    rows[name]["memory"] = peak_of_step(workload.name, origin, workload.chunk)
+                except RuntimeError as error:
+                    rows[name]["memory"] = {"missing": str(error)}
         found[workload.name] = judged(rows, FLOORS.get(workload.name))
     return {
         "rounds": rounds,
@@ -91,6 +94,11 @@ def compare(
         "environment": records.environment("cpu", torch.float32),
         "workloads": found,
     }
+
+
+def _told(name: str, error: Exception) -> str:
+    kind = "" if isinstance(error, Failed) else f"{type(error).__name__}: "
+    return f"{name} failed: {kind}{error}"
 
 
 def _observed(engine: Peer, workload: Workload, seed: int) -> tuple[dict[str, Tensor], list[float]]:
@@ -126,27 +134,40 @@ def timed(engine: Prepared, repetitions: int, clock: Callable[[], float] = time.
     return (clock() - began) / repetitions
 
 
-def interleaved(engines: Mapping[str, Callable[[int], float]], rounds: int, at_least: float) -> dict[str, list[float]]:
-    """Seconds per meta-iteration, one number for each engine and round.
+def interleaved(
+    engines: Mapping[str, Callable[[int], float]], rounds: int, at_least: float
+) -> tuple[dict[str, list[float]], dict[str, Exception]]:
+    """Seconds per meta-iteration, one number for each engine and round; and what the engines that failed have raised.
 
     An engine is a function from a number of meta-iterations to the seconds for each. The engines take turns of `at_least` so many
     seconds, so that what else the machine does falls on all alike; another one begins each round.
     """
-    for run in engines.values():
-        run(1)  # warm up
-    estimates = {name: max(run(1), 1e-6) for name, run in engines.items()}
-    for name, run in engines.items():
+    failures: dict[str, Exception] = {}
+
+    def run(name: str, repetitions: int) -> float:
+        if name in failures:
+            return math.nan
+        try:
+            return engines[name](repetitions)
+        except Exception as error:
+            failures[name] = error
+            return math.nan
+
+    for name in engines:
+        run(name, 1)  # warm up
+    estimates = {name: max(run(name, 1), 1e-6) for name in engines}
+    for name in engines:
         if estimates[name] < at_least:  # the first estimate of a short time is a poor one
-            estimates[name] = max(run(math.ceil(at_least / estimates[name])), 1e-6)
+            estimates[name] = max(run(name, math.ceil(at_least / estimates[name])), 1e-6)
     seconds: dict[str, list[float]] = {name: [] for name in engines}
-    names = list(engines)
     for turn in range(rounds):
+        names = [name for name in engines if name not in failures]
         first = turn % len(names) if names else 0
         for name in names[first:] + names[:first]:
             if estimates[name] < at_least:
-                engines[name](1)  # untimed: the caches still hold what the engine before has used
-            seconds[name].append(engines[name](math.ceil(at_least / estimates[name])))
-    return seconds
+                run(name, 1)  # untimed: the caches still hold what the engine before has used
+            seconds[name].append(run(name, math.ceil(at_least / estimates[name])))
+    return {name: each for name, each in seconds.items() if name not in failures}, failures
 
 
 def summary(seconds: list[float]) -> dict[str, float]:
@@ -170,7 +191,7 @@ def judged(rows: dict[str, dict[str, object]], floor: float | None) -> dict[str,
 
 
 def table(found: dict[str, object], markdown: bool = False) -> str:
-    """What `compare` found, for reading: median milliseconds per meta-iteration, with "!" where the gradient is wrong.
+    """What `compare` found, for reading: median milliseconds per meta-iteration, with "!" where the engine is wrong.
 
     As Markdown it is the table alone; else reasons follow for what is missing or wrong.
     """
@@ -185,8 +206,8 @@ def table(found: dict[str, object], markdown: bool = False) -> str:
             if "median_ms" in row:
                 cells.append(_milliseconds(row["median_ms"]) + ("" if row["right"] else "!"))
                 if not row["right"]:
-                    error = f"its meta-gradient is off by {row['gradient_error']:.1g}"
-                    reasons[f"! {name} is wrong on {workload}: {error}"] = None
+                    told = f"its meta-gradient is off by {row['gradient_error']:.1g}, its losses by {row['loss_error']:.1g}"
+                    reasons[f"! {name} is wrong on {workload}: {told}"] = None
             else:
                 cells.append("-")
                 reasons |= {row["missing"]: None} if "missing" in row else {}

@@ -149,7 +149,7 @@ class _Run:
         self.seeds = [seed + s for s in range(min(tier.seeds, setting.seeds or tier.seeds))]
         # runs of one seed stand side by side: their tasks are drawn once
         self.runs = [(s, *variant) for s in self.seeds for variant in setting.variants()]
-        self.key = methods.fingerprint(device, torch.float32, name, asdict(setting), asdict(tier), seed)
+        self.key = methods.fingerprint(device, torch.float32, experiment, name, asdict(setting), asdict(tier), seed)
 
     def run(self) -> list[Record]:
         """Meta-training and test; a record for each start and scale."""

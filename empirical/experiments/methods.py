@@ -78,6 +78,8 @@ def _finished(run: Run, name: str, folder: Path | None) -> list[Record]:
             found = records.read(done)
         except (records.RecordError, ValueError) as error:
             raise CheckpointError(f"{done} is damaged ({error}): delete it to run {name} anew.") from None
+        if not found:
+            raise CheckpointError(f"{done} is empty: delete it to run {name} anew.")
         if all(record.details.get("fingerprint") == run.key for record in found):
             return found
     found = run.run()

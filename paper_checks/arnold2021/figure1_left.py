@@ -68,7 +68,17 @@ def _error(name: str, at: int | None = None) -> Estimate:
         per_task = np.array(found.details["test_error_per_task"])
         error = hypot(error, per_task.std(ddof=1) / sqrt(len(per_task)))
     when = "at the end" if at is None else f"after {at:,} meta-iterations"
-    return Estimate(float(by_seed.mean()), float(error), f"{name}, {when}, mean of {len(by_seed)} seeds")
+    over = "over seeds and tasks" if at is None else "over seeds alone"
+    told = f"{name}, {when}, mean of {len(by_seed)} seeds; its standard error is {over}"
+    return Estimate(float(by_seed.mean()), float(error), told)
+
+
+def _apart(first: str, second: str) -> Estimate:
+    """The difference of two errors at the end, paired: all settings meet the same test tasks, and the same seeds."""
+    tasks = [np.array(_read(name).details["test_error_per_task"]) for name in (first, second)]
+    seeds = [np.array(_read(name).learning_curve["test_error"])[:, -1] for name in (first, second)]
+    errors = [each.std(ddof=1) / sqrt(len(each)) for each in (tasks[0] - tasks[1], seeds[0] - seeds[1])]
+    return Estimate(float((tasks[0] - tasks[1]).mean()), float(hypot(*errors)), f"{first} minus {second}, paired")
 
 
 @cache
@@ -133,6 +143,23 @@ def shallow_exact() -> Measurement:
     levels = {name: exact(n) for name, n in SHALLOW.items()}
     told = ", ".join(f"{exact(n)} {_on(n)}" for n in POINTS)
     return _exactly(levels, sympy.Integer(2), f"Exactly: {told}")
+
+
+@PAPER.claim(
+    "fig1-left-start",
+    "beyond",
+    "Fig. 1 (left): where the shallow model is started from makes no difference in the end",
+    uses=("fig1-left-shallow",),
+)
+def start() -> Measurement:
+    others = [name for name in SHALLOW if "from" in name]
+    return Measurement(
+        lambda: {name: _apart(name, "shallow") for name in others},
+        {name: Near(0.0, 0.001, 0.0) for name in others},
+        {name: Near(0.01, 0.001, 0.0) for name in others},
+        COMMAND,
+        note="Within 0.001, on the same test tasks",
+    )
 
 
 @PAPER.claim(

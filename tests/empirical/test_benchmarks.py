@@ -168,7 +168,9 @@ def test_short_steps_are_repeated_and_medians_are_over_rounds():
     times = [0.002] * 12 + [9.0] + [0.002] * 10 + [9.0] + [0.004] * 10 + [9.0] + [0.1] * 10
     engine = Fake("one", clock, times)
     engine.prepare(WORKLOADS["W1_lr"], *_given("W1_lr"), torch.float32)
-    seconds = measuring.interleaved({"one": lambda n: measuring.timed(engine, n, clock)}, 3, 0.02)["one"]
+    found, failures = measuring.interleaved({"one": lambda n: measuring.timed(engine, n, clock)}, 3, 0.02)
+    seconds = found["one"]
+    assert not failures
     assert engine.calls == len(times) and seconds == pytest.approx([0.002, 0.004, 0.1])
     assert measuring.summary(seconds) == pytest.approx(
         {"lower_quartile_ms": 3.0, "median_ms": 4.0, "upper_quartile_ms": 52.0}
@@ -237,6 +239,48 @@ def test_what_was_measured_before_is_read_again(tmp_path, capsys):
         file.write_text(text)
         assert main(["bench", "--read", str(file)]) == 2
         assert "bench.json is not what `bench --json` prints" in capsys.readouterr().err
+
+
+class Dies:
+    """The loop, whose process ends at its Nth meta-iteration."""
+
+    def __init__(self, name, at):
+        self.name, self.at, self.steps = name, at, 0
+
+    def available(self):
+        return None
+
+    def supports(self, workload):
+        return True
+
+    def prepare(self, *given):
+        self.loop = PEERS["loop"].prepare(*given)
+        return self
+
+    def gradient(self):
+        return self.loop.gradient()
+
+    def step(self):
+        self.steps += 1
+        if self.steps >= self.at:
+            os._exit(9)
+        return self.loop.step()
+
+
+def test_an_engine_whose_process_ends_costs_the_others_nothing():
+    with Apart(PEERS["loop"]) as loop, Apart(Dies("early", 1)) as early, Apart(Dies("late", 6)) as late:
+        found = measuring.compare([WORKLOADS["W1_lr"], WORKLOADS["W1_linnet"]], [loop, early, late], 2, at_least=0.01)
+    for workload in found["workloads"].values():
+        assert workload["best_peer"] == "loop"
+        for name in ("early", "late"):  # anew for each workload
+            assert workload["engines"][name] == {"missing": f"{name} failed: its process ended with exit code 9"}
+
+
+@pytest.mark.parametrize("rounds", ["0", "-1", "x"])
+def test_rounds_that_cannot_be(rounds, capsys):
+    with pytest.raises(SystemExit):
+        main(["bench", "--rounds", rounds])
+    assert "is no number of rounds: give 1 or more" in capsys.readouterr().err
 
 
 def test_memory_is_measured_in_a_process_of_its_own():

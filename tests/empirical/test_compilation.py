@@ -51,10 +51,12 @@ def test_a_compiled_meta_gradient_is_the_plain_one(name, steps):
         assert distance(found[0], expected[0]) < 1e-10
         assert found[1].keys() == expected[1].keys()
         assert all(torch.allclose(found[1][n], v, rtol=1e-12) for n, v in expected[1].items())
-    with pytest.raises(ValueError, match=r"the step was compiled for other names, shapes or types: expected .*, got"):
+    with pytest.raises(
+        ValueError, match=r"the step was compiled for other names, shapes, types or devices: expected .*, got"
+    ):
         compiled(learned, case.batch(tasks=3))
     for wrong in ({n: v.float() for n, v in learned.items()}, dict(reversed(learned.items()))):
-        with pytest.raises(ValueError, match="compiled for other names, shapes or types"):
+        with pytest.raises(ValueError, match="compiled for other names, shapes, types or devices"):
             compiled(wrong, batch)
 
 

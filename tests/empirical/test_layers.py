@@ -9,7 +9,7 @@ from torch import nn
 from torch.autograd import grad, gradcheck, gradgradcheck
 from torch.func import functional_call
 
-from empirical import images
+from empirical import MAML, images
 from empirical.layers import LAYERS, LowRank, Pass, Products, TaskModel, dense
 from empirical.losses import batched
 from empirical.models import linear_network
@@ -192,19 +192,81 @@ def test_a_low_rank_weight_is_the_matrix_that_it_stands_for():
         assert torch.allclose(chain(weights, x), expected)
 
 
-def test_a_product_with_what_tasks_share_is_taken_once():
+def test_the_datas_product_with_what_tasks_share_is_taken_once():
     torch.manual_seed(0)
     base, update = torch.randn(1, 1, 5, 6, dtype=F64), Products(torch.ones(1, 3, 1, 5).double(), torch.ones(1, 3, 1, 6))
     update = Products(update.left, update.right.double())
     x, other = torch.randn(2, 1, 3, 4, 6, dtype=F64)
-    into = Pass()
+    into = Pass(data=x)
     first = into.product(x, base)
     assert into.product(x, base) is first and len(into.products) == 1
     assert torch.allclose(into.product(x, LowRank(base, update)), x @ (base + update.dense()).mT)
     assert len(into.products) == 1
-    assert torch.allclose(into.product(other, base), other @ base.mT) and len(into.products) == 2
-    own = base.expand(-1, 3, -1, -1)
-    assert torch.allclose(into.product(x, own), first) and len(into.products) == 2
+    changed = base + 1
+    assert torch.allclose(into.product(x, changed), x @ changed.mT) and len(into.products) == 2
+    # neither what is not the data, nor what is each task's own
+    assert torch.allclose(into.product(other, base), other @ base.mT)
+    assert torch.allclose(into.product(x, base.expand(-1, 3, -1, -1)), first)
+    assert len(into.products) == 2
+
+
+def _twice():
+    act = nn.Tanh()
+    return nn.Sequential(nn.Linear(4, 3), act, nn.Linear(3, 3), act, nn.Sequential(nn.Linear(3, 2), act))
+
+
+def _hooked(part):
+    part.register_forward_hook(lambda module, inputs, output: torch.tanh(output))
+    return part
+
+
+UNUSUAL = {
+    "an activation used twice": _twice,
+    "ReLU in place": lambda: nn.Sequential(nn.Linear(4, 3, bias=False), nn.ReLU(inplace=True), nn.Linear(3, 2)),
+    "in place after a chain": lambda: nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2), nn.LeakyReLU(inplace=True)),
+    "in place inside a module": lambda: Inside(),
+    "a hook on a layer": lambda: nn.Sequential(_hooked(nn.Linear(4, 3)), nn.Linear(3, 2)),
+    "a hook on a sequence": lambda: nn.Sequential(_hooked(nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2)))),
+}
+
+
+class Inside(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.one, self.act, self.two = nn.Linear(4, 3), nn.ELU(inplace=True), nn.Linear(3, 2)
+
+    def forward(self, x):
+        return self.two(self.act(self.one(x)))
+
+
+@pytest.mark.parametrize("low_rank", [None, True])
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_meta_gradients_of_what_modules_may_also_do(name, low_rank):
+    """Against autograd through the module itself, task by task."""
+    torch.manual_seed(0)
+    model = UNUSUAL[name]().double()
+    x, y = torch.randn(1, 3, 5, 4, dtype=F64), torch.randn(1, 3, 5, 2, dtype=F64)
+    learner = MAML(model, "mse", inner_lr=0.3, steps=3, low_rank=low_rank)
+    learned = learner.init(1)
+    found, _ = learner.gradients(learned, (x, y, x.flip(2), y))
+    initial = {n.removeprefix("model."): v[0].clone().requires_grad_() for n, v in learned.items()}
+    total = 0.0
+    for t in range(3):
+        weights = initial
+        for _ in range(3):
+            loss = (functional_call(model, weights, (x[0, t].clone(),)) - y[0, t]).square().mean()
+            gradients = grad(loss, list(weights.values()), create_graph=True)
+            weights = {n: w - 0.3 * g for (n, w), g in zip(weights.items(), gradients, strict=True)}
+        total = total + (functional_call(model, weights, (x[0, t].flip(0),)) - y[0, t]).square().mean() / 3
+    expected = grad(total, list(initial.values()))
+    for (name, _), one in zip(initial.items(), expected, strict=True):
+        assert torch.allclose(found[f"model.{name}"][0], one, rtol=1e-10, atol=1e-12)
+
+
+def test_in_place_layers_of_the_users_own_model_stay_as_they_are():
+    model = nn.Sequential(nn.Linear(4, 3), nn.ReLU(inplace=True))
+    TaskModel(model)
+    assert model[1].inplace
 
 
 @pytest.mark.parametrize("check", [gradcheck, gradgradcheck])
@@ -292,6 +354,11 @@ def test_statistics_are_collected_and_used():
             lambda: nn.Sequential(nn.ModuleList([nn.BatchNorm1d(2, track_running_stats=False)])),
             "running",
             "a layer keeps no statistics: take 'transductive'",
+        ),
+        (
+            lambda: nn.Sequential(nn.Linear(2, 2), _hooked(nn.BatchNorm1d(2))),
+            "transductive",
+            "The layer '1' is a BatchNorm1d with hooks: use torch's own batch norm, without hooks",
         ),
         (
             lambda: nn.Sequential(nn.Linear(2, 2), nn.ModuleList([nn.BatchNorm1d(2)])),

@@ -7,13 +7,14 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from empirical import records
-from empirical.experiments import EXPERIMENTS, arnold2019_synthetic, arnold2021_figure1_right, logistic
+from empirical.experiments import EXPERIMENTS, arnold2019_synthetic, arnold2021_figure1_right, logistic, methods
 from empirical.trainer import CheckpointError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -164,3 +165,13 @@ def test_runs_of_one_seed_see_tasks_drawn_once(monkeypatch):
     torch.manual_seed(0)
     run({"LR": small(starts=("default", "zero", "normal"))})
     assert calls.count("training") == SHORT.iterations * SHORT.seeds
+
+
+def test_an_empty_record_is_not_taken_for_a_finished_method(tmp_path):
+    (tmp_path / "some-method").mkdir()
+    (tmp_path / "some-method" / "record.jsonl").write_text("")
+    run = methods.runner(["Some method"], lambda *given: SimpleNamespace(key="k", run=lambda: []))
+    with pytest.raises(CheckpointError, match=r"record\.jsonl is empty: delete it to run Some method anew"):
+        run("smoke", work=tmp_path)
+    with pytest.raises(ValueError, match="There is no method 'other'; the methods are Some method"):
+        run("smoke", methods=["other"])

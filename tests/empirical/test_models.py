@@ -118,6 +118,15 @@ def test_cnn_sizes(pooling, layers):
     assert sum(p.numel() for p in model.parameters()) == 4 * 3 * 9 + (layers - 1) * 4 * 4 * 9 + layers * 12 + 25
 
 
+def test_t_nets_keep_an_activation_that_is_used_twice_and_refuse_shared_weights():
+    act = nn.Tanh()
+    model, names = with_transforms(nn.Sequential(nn.Linear(3, 2), act, nn.Linear(2, 2), act))
+    assert [type(layer).__name__ for layer in model] == ["Sequential", "Tanh", "Sequential", "Tanh"] and len(names) == 2
+    layer = nn.Linear(2, 2)
+    with pytest.raises(ValueError, match="here two layers share their weights"):
+        with_transforms(nn.Sequential(layer, nn.Tanh(), layer))
+
+
 def test_pruning():
     found = prune({"w": torch.tensor([0.1, -0.2, 0.3, -0.01])}, 0.2)
     assert torch.equal(found["w"], torch.tensor([0.0, -0.2, 0.3, 0.0]))
