@@ -85,6 +85,12 @@ def test_the_speeds_are_the_recorded_ones():
     assert list(record["workloads"]) == list(FLOORS)
     assert all(w["engines"]["metaproof"]["right"] for w in record["workloads"].values())
     assert table(record, markdown=True) in README
+    peaks = [
+        w["engines"]["metaproof"]["memory"]["step_mib"] / w["engines"]["loop"]["memory"]["step_mib"]
+        for w in record["workloads"].values()
+        if "memory" in w["engines"]["metaproof"]
+    ]
+    assert len(peaks) == 6 and f"at most {max(peaks):.1f} times the loop's" in README
 
 
 def test_the_exact_levels_of_regression_are_those_of_the_claims():

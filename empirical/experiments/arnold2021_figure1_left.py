@@ -25,6 +25,7 @@ ID = "arnold2021/figure1-left"
 SUMMARY = "1-D regression: post-adaptation test error of the shallow and the deep model"
 TIERS = {
     "smoke": dict(iterations=100, evaluate_every=25, test_tasks=200, runs=3),
+    "lite": dict(iterations=1000, evaluate_every=25, test_tasks=400, runs=3),
     "full": dict(iterations=3000, evaluate_every=25, test_tasks=1000, runs=10),
 }
 TASKS = RegressionTasks()
