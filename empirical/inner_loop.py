@@ -155,6 +155,8 @@ class InnerLoop:
             observe(0, now)
         count = self.steps if steps is None else steps
         products: dict[Any, Any] = {}
+        if count > 1:
+            support = self.model.arranged(support[0]), support[1]
         for step in range(count):
             if self.checkpoint and through == "second-order":
                 now = self._checkpointed(now, support, count)

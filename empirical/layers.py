@@ -193,8 +193,12 @@ class TaskModel:
         self.module.to(device=device, dtype=dtype)
         self.initial = {name: p.detach() for name, p in self.module.named_parameters()}
 
-    def __call__(self, weights: Weights, x: Tensor, into: Pass | None = None) -> Tensor:
-        """Predictions (R, T, n, ...) at inputs (R, T, n, ...)."""
+    def arranged(self, x: Tensor) -> Tensor | Images:
+        """Inputs (R, T, n, ...) in the order in which the first layer wants them: worth it for what is predicted several times."""
+        return Images.of(x) if _rule(self._parts[0][1]) is _conv2d and x.ndim == 6 else x
+
+    def __call__(self, weights: Weights, x: Tensor | Images, into: Pass | None = None) -> Tensor:
+        """Predictions (R, T, n, ...) at inputs (R, T, n, ...), which may be `arranged`."""
         into = into or Pass()
         into.batch_norm = self.batch_norm
         for name, part in self._parts:

@@ -250,8 +250,8 @@ class Trainer:
                 # a shorter rest would be another shape, and is not compiled
                 run = self._gradients_of if part[0].shape[1] == chunk else self._chunk_gradients
                 found, values = run(self.learned, part)
-                gradients = {n: gradients[n] + g for n, g in found.items()} if gradients else found
-                measured = {n: measured[n] + v for n, v in values.items()} if measured else values
+                gradients = _sum(gradients, found) if gradients else found
+                measured = _sum(measured, values) if measured else values
             gradients = distributed.sum_over_processes(gradients)
             measured = distributed.sum_over_processes(measured)
             now = self._advance_by(self.learned, self.states, self.diverged_at, iteration, rates, gradients, measured)
@@ -440,6 +440,11 @@ class Trainer:
 
 def _per_run(values: Tensor, like: Tensor) -> Tensor:
     return values.view(-1, *[1] * (like.ndim - 1))
+
+
+def _sum(a: dict[str, Tensor], b: dict[str, Tensor]) -> dict[str, Tensor]:
+    """By name, in one call: gradients are many small tensors. Not in place, for two names may have one tensor."""
+    return dict(zip(a, torch._foreach_add(list(a.values()), [b[name] for name in a]), strict=True))
 
 
 def _note(measured: Metrics, speed: float) -> str:
