@@ -13,6 +13,7 @@ import torch
 
 from . import distributed, records
 from .benchmarks import command as benchmarks
+from .data import command as data
 from .divergence import DivergenceError
 from .experiments import EXPERIMENTS
 from .experiments.methods import slug
@@ -28,8 +29,10 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit code: 0, or 1 where a run diverged. Bad input exits with 2."""
-    parser = _Parser(prog="python -m empirical", description="Run the recorded experiments, and measure the engine.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="list | run | bench")
+    parser = _Parser(
+        prog="python -m empirical", description="Run the recorded experiments, measure the engine, fetch data."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="list | run | bench | data")
     commands.add_parser("list", help="the experiments and their tiers")
     run = commands.add_parser("run", help="run one experiment and write its record")
     run.add_argument("experiment", help="an id from the list, for example arnold2021/figure1-left")
@@ -49,9 +52,12 @@ def main(arguments: list[str] | None = None) -> int:
     run.add_argument("--seed", type=int, default=0, help="the first seed, 0 or more (default: 0)")
     bench = commands.add_parser("bench", help="time this engine against the installed peers, after checking gradients")
     benchmarks.add_arguments(bench)
+    data.add_arguments(commands.add_parser("data", help="fetch the image data sets, and check them"))
     options = parser.parse_args(arguments)
     if options.command == "bench":
         return benchmarks.run(options)
+    if options.command == "data":
+        return data.run(options)
     if options.command == "list":
         for name, module in EXPERIMENTS.items():
             print(f"{name:28}{', '.join(module.TIERS):20}{module.SUMMARY}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-STREAMS = ("training", "validation", "test", "search", "initial")
+STREAMS = ("training", "validation", "test", "search", "initial", "pool")
 """What random numbers are drawn for; the streams of one seed are independent of each other."""
 
 
