@@ -108,7 +108,7 @@ def test_without_a_compiler_everything_works_and_a_line_says_so(monkeypatch, cap
     ]
     assert distance(*both) == 0
     assert capfd.readouterr().err == line
-    with pytest.raises(ValueError, match="compiled for other names, shapes or types"):
+    with pytest.raises(ValueError, match="compiled for other names, shapes, types or devices"):
         compiled(learned, CASES["linear"].batch(tasks=3))
 
 
