@@ -93,9 +93,13 @@ def test_the_speeds_are_the_recorded_ones():
     assert len(peaks) == 6 and f"at most {max(peaks):.1f} times the loop's" in README
 
 
-def test_the_exact_levels_of_regression_are_those_of_the_claims():
+def test_what_was_found_of_regression_is_what_the_claims_found():
     from paper_checks.arnold2021.figure1_left import exact
 
+    accepted = json.loads((HOME / "paper_checks" / "verdicts.json").read_text())
+    verdicts = {name: entry["verdict"] for name, entry in accepted.items() if "fig1-left" in name}
+    assert len(verdicts) == 5 and set(verdicts.values()) == {"reproduced"}
+    assert "**Figure 1 (left) holds**" in README
     assert f"{exact(None, best_rate=True)} on the expectation and {exact(10, best_rate=True)} on 10 points" in " ".join(
         README.split()
     )
