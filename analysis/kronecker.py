@@ -5,7 +5,7 @@ A meta-optimizer U maps the gradient G ∈ R^{n×m} of a weight matrix to its up
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,17 +17,20 @@ __all__ = [
     "Costs",
     "blind_direction",
     "cholesky_costs",
+    "cnn_weights",
     "factored_parameters",
     "is_kronecker_product",
     "kronecker_apply",
     "kronecker_costs",
     "kronecker_network",
+    "meta_optimizer_parameters",
     "meta_optimizer_steps",
     "prove_for_every_size",
     "relu",
     "t_net_step",
     "unfactored",
     "vec",
+    "weight_matrix",
 ]
 
 Stacking = Literal["columns", "rows"]
@@ -176,6 +179,51 @@ def factored_parameters(m: Expr | int, n: Expr | int, layers: int = 1, bias: boo
     One pair is KLin; KFC with h hidden layers has h + 1 pairs, as its 20,002 parameters for h = 1 show (arnold2019, A.1.1).
     """
     return layers * (kronecker_costs(m, n)[0].memory + (sympy.sympify(m) * n if bias else 0))
+
+
+Shape = tuple[int, ...]
+
+
+def cnn_weights(layers: int, hidden: int, classes: int, channels: int, places: int = 1) -> list[tuple[str, Shape]]:
+    """The weights of a CNN by kind and shape: blocks of 3 × 3 convolution and batch norm, and a linear layer on `places` places.
+
+    Source: Finn et al. 2017; arnold2019, A.1.2.
+    """
+    vectors = [("convolution bias", (hidden,)), ("norm scale", (hidden,)), ("norm bias", (hidden,))]
+    found: list[tuple[str, Shape]] = []
+    for block in range(layers):
+        found += [("convolution", (hidden, hidden if block else channels, 3, 3)), *vectors]
+    return [*found, ("linear", (classes, hidden * places)), ("linear bias", (classes,))]
+
+
+def weight_matrix(shape: Shape) -> tuple[int, int]:
+    """(m, n) of the gradient that a meta-optimizer is given.
+
+    An N × C × H × W convolution has m = C, n = HW, shared by its N filters; a matrix of o × i has m = i, n = o; and a vector of
+    d entries has m = d, n = 1. Source: arnold2019, A.1.1 and A.1.2, which says nothing of vectors.
+    """
+    if len(shape) == 4:
+        return shape[1], shape[2] * shape[3]
+    return (shape[1], shape[0]) if len(shape) == 2 else (shape[0], 1)
+
+
+def meta_optimizer_parameters(
+    shapes: Iterable[Shape], of_matrix: Callable[[int, int], Expr], factor: Literal["none", "one", "entry"] = "none"
+) -> int:
+    """Parameters of one meta-optimizer for each weight.
+
+    Args:
+        shapes: the weights'.
+        of_matrix: the parameters of the meta-optimizer of an n × m gradient, of (m, n).
+        factor: what more each has to scale its result (arnold2019, A.1.2): nothing, one number, or one for each of its mn entries.
+    """
+    more: dict[str, Callable[[int, int], int]] = {
+        "none": lambda m, n: 0,
+        "one": lambda m, n: 1,
+        "entry": lambda m, n: m * n,
+    }
+    sizes = [weight_matrix(shape) for shape in shapes]
+    return int(sum(of_matrix(m, n) + more[factor](m, n) for m, n in sizes))
 
 
 def meta_optimizer_steps(

@@ -155,46 +155,51 @@ class _WeightGradient(torch.autograd.Function):
         )
 
 
-def max_pool(x: Tensor) -> Tensor:
-    """The greatest value of each 2 × 2 window, of values (n, H, W, R, T, C); ties go to the first, as torch has it."""
-    height, width = (size - size % 2 for size in x.shape[1:3])
-    a, b, c, d = _corners(x[:, :height, :width].detach())
-    top, bottom = b > a, d > c
-    below = torch.where(bottom, d, c) > torch.where(top, b, a)
-    where = torch.where(
-        below, bottom.to(x.dtype) + 2, top.to(x.dtype)
-    )  # a number 0 to 3, of a type that compiles to fast code
-    return _Pick.apply(x[:, :height, :width], where)
+def max_pool(x: Tensor, window: int = 2) -> Tensor:
+    """The greatest value of each window × window square, of values (n, H, W, R, T, C); ties go to the first, as torch has it."""
+    height, width = (size - size % window for size in x.shape[1:3])
+    x = x[:, :height, :width]
+    greatest, *others = _corners(x.detach(), window)
+    where = torch.zeros_like(greatest)  # a number 0 to window² - 1, of a type that compiles to fast code
+    for place, value in enumerate(others, 1):
+        greater = value > greatest
+        greatest, where = torch.where(greater, value, greatest), torch.where(greater, float(place), where)
+    return _Pick.apply(x, where, window)
 
 
-def _corners(x: Tensor) -> list[Tensor]:
-    return [x[:, i::2, j::2] for i in (0, 1) for j in (0, 1)]
+def _corners(x: Tensor, window: int) -> list[Tensor]:
+    """The windows' values, one tensor for each place in a window."""
+    return [x[:, i::window, j::window] for i in range(window) for j in range(window)]
 
 
 class _Pick(torch.autograd.Function):
-    """One value of each 2 × 2 window, by its number."""
+    """One value of each window, by its number."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, where: Tensor) -> Tensor:
+    def forward(ctx, x: Tensor, where: Tensor, window: int) -> Tensor:
         ctx.save_for_backward(where)
-        a, b, c, d = _corners(x)
-        return torch.where(where < 2, torch.where(where == 0, a, b), torch.where(where == 2, c, d))
+        ctx.window = window
+        found, *others = _corners(x, window)
+        for place, value in enumerate(others, 1):
+            found = torch.where(where == place, value, found)
+        return found
 
     @staticmethod
     def backward(ctx, g: Tensor):
-        return _Spread.apply(g, *ctx.saved_tensors), None
+        return _Spread.apply(g, *ctx.saved_tensors, ctx.window), None, None
 
 
 class _Spread(torch.autograd.Function):
     """The transpose of `_Pick`: each value to its place in the window, and zeros."""
 
     @staticmethod
-    def forward(ctx, g: Tensor, where: Tensor) -> Tensor:
+    def forward(ctx, g: Tensor, where: Tensor, window: int) -> Tensor:
         ctx.save_for_backward(where)
-        place = torch.arange(4, dtype=where.dtype, device=g.device).view(2, 1, 2, *[1] * (g.ndim - 3))
+        ctx.window = window
+        place = torch.arange(window**2, dtype=where.dtype, device=g.device).view(window, 1, window, *[1] * (g.ndim - 3))
         chosen = where[:, :, None, :, None] == place
         return torch.where(chosen, g[:, :, None, :, None], 0.0).flatten(3, 4).flatten(1, 2)
 
     @staticmethod
     def backward(ctx, u: Tensor):
-        return _Pick.apply(u, *ctx.saved_tensors), None
+        return _Pick.apply(u, *ctx.saved_tensors, ctx.window), None, None

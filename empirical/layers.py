@@ -442,10 +442,12 @@ def _flatten(layer: nn.Flatten, weights: Weights, x: Tensor | Images, into: Pass
 
 
 def _max_pool(layer: nn.MaxPool2d, weights: Weights, x: Tensor | Images, into: Pass, prefix: str) -> Tensor | Images:
-    two = all(value in (2, (2, 2)) for value in (layer.kernel_size, layer.stride))
-    if not two or (layer.padding, layer.dilation) != (0, 1) or layer.ceil_mode or len(_shape(x)) != 6:
+    window = layer.kernel_size if isinstance(layer.kernel_size, int) else layer.kernel_size[0]
+    square = all(value in (window, (window, window)) for value in (layer.kernel_size, layer.stride))
+    # a large window has too many places to go through one by one
+    if not square or window > 4 or (layer.padding, layer.dilation) != (0, 1) or layer.ceil_mode or len(_shape(x)) != 6:
         return _pointwise(layer, weights, x, into, prefix)
-    return Images(images.max_pool(Images.of(x).values))
+    return Images(images.max_pool(Images.of(x).values, window))
 
 
 def _adaptive_mean(

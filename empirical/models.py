@@ -6,15 +6,17 @@ All are `nn.Sequential`s of common layers, which the engine runs fastest (see `l
 from __future__ import annotations
 
 import copy
+import math
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["cnn", "collapse", "linear_network", "linnet", "prune", "with_transforms"]
+__all__ = ["HIDDEN", "benchmark_cnn", "cnn", "collapse", "linear_network", "linnet", "prune", "with_transforms"]
 
 
 def linear_network(*widths: int, bias: bool = True) -> nn.Sequential:
@@ -160,35 +162,105 @@ def cnn(
     hidden: int = 32,
     classes: int = 5,
     channels: int = 1,
-    pooling: Literal["max", "stride", "none"] = "max",
+    pooling: Literal["max", "stride", "none"] | Sequence[int] = "max",
+    head: Literal["mean", "flatten"] = "mean",
+    side: int | None = None,
 ) -> nn.Sequential:
-    """CNN(X): X blocks of 3 × 3 convolution, batch norm and ReLU, the mean over places, and a linear layer.
+    """CNN(X): X blocks of 3 × 3 convolution, batch norm and ReLU, the features of all places, and a linear layer.
 
     Args:
         layers: X, 1 or more.
         hidden: channels of every block.
         classes: outputs.
         channels: of the images.
-        pooling: how a block halves its resolution: a 2 × 2 maximum, a stride of 2, or not at all. A block of one pixel is not halved.
+        pooling: how a block lowers its resolution: a 2 × 2 maximum (in the first four blocks), a stride of 2, or not at all; or each
+            block's window of a maximum, where 1 is none. A maximum leaves out the rows and columns that fill no window.
+        head: what the linear layer is given: the mean over places, or all places of all channels.
+        side: height and width of the images; needed for "flatten", and else only checked.
 
-    Source: Finn et al. 2017; arnold2021, Section 5.2; arnold2019, A.1.2. Raises ValueError for a number below 1 or an unknown pooling.
+    Source: Finn et al. 2017; arnold2021, Section 5.2; arnold2019, A.1.2. Raises ValueError for a number below 1, an unknown pooling
+    or head, windows that are not one for each block, "flatten" without a side, and images that are smaller than what is pooled.
     """
-    if min(layers, hidden, classes, channels) < 1 or pooling not in ("max", "stride", "none"):
+    if min(layers, hidden, classes, channels) < 1 or (
+        isinstance(pooling, str) and pooling not in ("max", "stride", "none")
+    ):
         raise ValueError(
-            f"CNN was given {layers=}, {hidden=}, {classes=}, {channels=}, {pooling=}: expected numbers from 1 up, and 'max', 'stride' or "
-            "'none'."
+            f"CNN was given {layers=}, {hidden=}, {classes=}, {channels=}, {pooling=}: expected numbers from 1 up, and 'max', 'stride', "
+            "'none' or windows."
         )
+    if head not in ("mean", "flatten") or (head == "flatten" and side is None):
+        raise ValueError(f"CNN was given {head=}, {side=}: expected 'mean', or 'flatten' and the side of the images.")
+    windows = [1] * layers if isinstance(pooling, str) else list(pooling)
+    if pooling == "max":
+        windows = [2] * min(layers, 4) + [1] * (layers - 4)  # 28 -> 14 -> 7 -> 3 -> 1 (84 -> 42 -> 21 -> 10 -> 5)
+    if len(windows) != layers or min(windows) < 1:
+        raise ValueError(f"CNN was given the windows {windows} for {layers} blocks: expected one for each, 1 or more.")
+    stride, left = 2 if pooling == "stride" else 1, side
     parts: OrderedDict[str, nn.Module] = OrderedDict()
-    for k in range(layers):
+    for k, window in enumerate(windows):
         block = OrderedDict(
-            conv=nn.Conv2d(hidden if k else channels, hidden, 3, stride=2 if pooling == "stride" else 1, padding=1),
+            conv=nn.Conv2d(hidden if k else channels, hidden, 3, stride=stride, padding=1),
             norm=nn.BatchNorm2d(hidden, track_running_stats=False),
             relu=nn.ReLU(),
         )
-        if pooling == "max" and k < 4:  # 28 -> 14 -> 7 -> 3 -> 1 (84 -> 42 -> 21 -> 10 -> 5)
-            block["pool"] = nn.MaxPool2d(2)
+        if window > 1:
+            block["pool"] = nn.MaxPool2d(window)
         parts[f"block{k}"] = nn.Sequential(block)
-    parts["mean"] = nn.AdaptiveAvgPool2d(1)
+        if left is not None:
+            left = -(-left // stride) // window
+    if left is not None and left < 1:
+        raise ValueError(f"CNN pools images of {side} × {side} by {math.prod(windows)} in all: expected larger images.")
+    if head == "mean":
+        parts["mean"] = nn.AdaptiveAvgPool2d(1)
     parts["flat"] = nn.Flatten()
-    parts["head"] = nn.Linear(hidden, classes)
+    parts["head"] = nn.Linear(hidden if head == "mean" else hidden * left**2, classes)
     return nn.Sequential(parts)
+
+
+HIDDEN: dict[str, dict[str, int]] = {
+    "arnold2019": {"omniglot": 64, "cifar-fs": 32, "mini-imagenet": 32},
+    "arnold2021": {"omniglot": 32, "cifar-fs": 32, "mini-imagenet": 64},
+}
+"""Channels of the papers' CNNs, by data set: arnold2019, 5.2 and A.1.2; arnold2021, D."""
+
+
+def benchmark_cnn(
+    dataset: Literal["omniglot", "cifar-fs", "mini-imagenet"],
+    layers: int,
+    *,
+    paper: Literal["arnold2019", "arnold2021"] = "arnold2021",
+    classes: int = 5,
+    hidden: int | None = None,
+) -> nn.Sequential:
+    """CNN(X) as the papers have it on a data set, for its images (1 × 28 × 28, 3 × 32 × 32, 3 × 84 × 84).
+
+    The linear layer has the same number of inputs whatever X is, as arnold2019, A.1.2, asks of X = 2 and 4.
+
+    - "omniglot": strides of 2 and the mean over places (Finn et al. 2017).
+    - "cifar-fs": the same on three channels. The papers have no max-pooling here, a mean over places, and else the network of Omniglot;
+      that its convolutions keep their stride is a reading.
+    - "mini-imagenet": maxima and 5 × 5 places (Finn et al. 2017: 84, 42, 21, 10, 5). How fewer blocks come to 5 × 5 is not said. The
+      reading here: the four halvings are shared out among the blocks, the last ones taking more, so that the windows are 16; 4, 4;
+      2, 2, 4; 2, 2, 2, 2; and further blocks have none.
+
+    Args:
+        dataset: its name in `empirical.data`.
+        layers: X, 1 or more.
+        paper: whose number of channels; a key of HIDDEN.
+        classes: outputs.
+        hidden: channels of every block, in place of the paper's.
+
+    Raises:
+        ValueError: an unknown data set or paper, or a number below 1.
+    """
+    if paper not in HIDDEN or dataset not in HIDDEN[paper]:
+        raise ValueError(
+            f"There is no CNN of {paper!r} for {dataset!r}: expected {', '.join(map(repr, HIDDEN))}, and "
+            f"{', '.join(map(repr, HIDDEN['arnold2021']))}."
+        )
+    made = partial(cnn, layers, hidden=HIDDEN[paper][dataset] if hidden is None else hidden, classes=classes)
+    if dataset == "mini-imagenet":
+        pooled = min(max(layers, 1), 4)
+        windows = [2 ** (4 * (k + 1) // pooled - 4 * k // pooled) for k in range(pooled)] + [1] * (layers - pooled)
+        return made(channels=3, pooling=windows, head="flatten", side=84)
+    return made(channels=1 if dataset == "omniglot" else 3, pooling="stride")

@@ -1,6 +1,6 @@
-"""The claims of arnold2019 about meta-optimizers and its synthetic experiments, in the paper's order."""
+"""The claims of arnold2019 about meta-optimizers, its synthetic experiments and the sizes of its models, in the paper's order."""
 
-from . import comparisons, inner_loop, kronecker, logistic, low_rank, parameter_counts, synthetic
+from . import cnn_sizes, comparisons, inner_loop, kronecker, logistic, low_rank, parameter_counts, synthetic
 from .paper import PAPER
 
 __all__ = ["PAPER"]
@@ -12,6 +12,7 @@ _ROOMS = (
     low_rank,
     comparisons,
     parameter_counts,
+    cnn_sizes,
     synthetic,
 )  # each declares its claims
 _ORDER = {locator: position for position, locator in enumerate(PAPER.locators)}

@@ -1,4 +1,4 @@
-"""arnold2019 as a paper under check: its key, and every locator of its meta-optimizers and synthetic experiments that needs a claim."""
+"""arnold2019 as a paper under check: its key, and every locator of its meta-optimizers, experiments and sizes that needs a claim."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ LOCATORS = (
     "A.2.3",
     "(8)",
     "Algorithm 1",
+    "Table A3",  # its parameters
     "beyond",  # not in the paper: what is possible, and which readings come near
 )
 

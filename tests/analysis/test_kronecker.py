@@ -11,12 +11,15 @@ from analysis import factored_parameters, is_kronecker_product, kronecker_apply,
 from analysis.kronecker import (
     blind_direction,
     cholesky_costs,
+    cnn_weights,
+    meta_optimizer_parameters,
     meta_optimizer_steps,
     prove_for_every_size,
     relu,
     t_net_step,
     unfactored,
     vec,
+    weight_matrix,
 )
 
 SIZES = st.tuples(st.integers(1, 4), st.integers(1, 4))
@@ -147,6 +150,21 @@ def test_printed_counts_of_parameters():
     assert factored_parameters(100, 1, layers=2, bias=True) == 20_202
     m, n = sympy.symbols("m n")
     assert factored_parameters(m, n, layers=3) == 3 * (m**2 + n**2)
+
+
+def test_the_weights_of_a_cnn_and_their_matrices():
+    found = cnn_weights(2, hidden=4, classes=5, channels=3, places=9)
+    vectors = [(4,)] * 3
+    assert [shape for _, shape in found] == [(4, 3, 3, 3), *vectors, (4, 4, 3, 3), *vectors, (5, 36), (5,)]
+    assert [weight_matrix(shape) for shape in ((4, 3, 3, 3), (5, 36), (5,))] == [(3, 9), (36, 5), (5, 1)]
+
+
+@pytest.mark.parametrize(("factor", "more"), [("none", 0), ("one", 3), ("entry", 3 * 4 + 5 * 2 + 7)])
+def test_one_meta_optimizer_for_each_weight(factor, more):
+    shapes = [(6, 3, 2, 2), (2, 5), (7,)]
+    pairs = 2 * (3**2 + 4**2 + 5**2 + 2**2 + 7**2 + 1)
+    found = meta_optimizer_parameters(shapes, lambda m, n: factored_parameters(m, n, 2), factor)
+    assert found == pairs + more and type(found) is int
 
 
 @pytest.mark.parametrize("scheme", ["equations", "algorithm"])

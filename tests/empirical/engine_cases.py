@@ -77,6 +77,7 @@ CASES = {
     "LinNet, wide": Case(partial(linear_network, 4, 2, 3), (4,)),
     "CNN, max": Case(partial(cnn, 2, hidden=2, classes=3, pooling="max"), (1, 5, 6)),
     "CNN, stride": Case(partial(cnn, 2, hidden=2, classes=3, pooling="stride"), (1, 5, 4)),
+    "CNN, flattened": Case(partial(cnn, 2, hidden=2, classes=3, pooling=(4, 1), head="flatten", side=9), (1, 9, 9)),
     "Residual": Case(Residual, (4,)),
     "Normed": Case(Normed, (1, 3, 3)),
     "sequence": Case(sequence, (2, 4)),

@@ -82,6 +82,9 @@ MODELS = {
     "max, odd": (lambda: after_tensor(nn.MaxPool2d(2)), (2, 3, 7, 3)),
     "max, other stride": (lambda: after_images(nn.MaxPool2d(2, 1)), IMAGES),
     "max, 3": (lambda: after_images(nn.MaxPool2d(3)), IMAGES),
+    "max, 4": (lambda: after_images(nn.MaxPool2d(4)), (2, 3, 9, 6)),
+    "max, large": (lambda: after_images(nn.MaxPool2d(5)), IMAGES),
+    "max, oblong": (lambda: after_images(nn.MaxPool2d((2, 3))), IMAGES),
     "max, padded": (lambda: after_images(nn.MaxPool2d(2, padding=1)), IMAGES),
     "max, ceil": (lambda: after_images(nn.MaxPool2d(2, ceil_mode=True)), IMAGES),
     "max, dilated": (lambda: after_images(nn.MaxPool2d(2, dilation=2)), IMAGES),
@@ -161,18 +164,29 @@ def test_values_gradients_and_second_derivatives(name, shared):
         assert torch.allclose(a, b, rtol=1e-9, atol=1e-10)
 
 
-@pytest.mark.parametrize("size", [(4, 4), (5, 3)])
-def test_a_tie_goes_to_the_first_as_in_torch(size):
+@pytest.mark.parametrize(("size", "window"), [((4, 4), 2), ((5, 3), 2), ((7, 6), 3), ((8, 9), 4)])
+def test_a_tie_goes_to_the_first_as_in_torch(size, window):
+    torch.manual_seed(0)
     x = torch.ones(2, 2, 3, 2, *size, dtype=F64)
     x[:, :, 1:] = torch.randint(2, x[:, :, 1:].shape).double()  # and many partial ties
     x.requires_grad_()
-    model = TaskModel(nn.Sequential(nn.MaxPool2d(2), Scale()))
+    model = TaskModel(nn.Sequential(nn.MaxPool2d(window), Scale()))
     weights = {"1.by": torch.ones(2, 1, dtype=F64)}
     out = model(weights, x)
     v = torch.rand_like(out)
-    theirs = grad((nn.MaxPool2d(2)(x.flatten(0, 2)) * v.flatten(0, 2)).sum(), x)[0]
+    theirs = grad((nn.MaxPool2d(window)(x.flatten(0, 2)) * v.flatten(0, 2)).sum(), x)[0]
     assert torch.equal(grad((out * v).sum(), x)[0], theirs)
-    assert theirs[0, 0, 0, 0, 0, 0] > 0 and (theirs[0, 0, 0, 0, :2, :2] > 0).sum() == 1
+    assert theirs[0, 0, 0, 0, 0, 0] > 0 and (theirs[0, 0, 0, 0, :window, :window] > 0).sum() == 1
+
+
+@pytest.mark.parametrize("window", [2, 3, 4, (4, 4)])
+def test_square_windows_side_by_side_run_for_all_tasks_at_once(window, monkeypatch):
+    called = []
+    monkeypatch.setattr(images, "max_pool", lambda x, window: called.append(window) or x)
+    TaskModel(after_images(nn.MaxPool2d(window)))(
+        {n: p[None, None] for n, p in after_images(nn.Identity()).named_parameters()}, torch.randn(1, 2, *IMAGES)
+    )
+    assert called == [window if isinstance(window, int) else window[0]]
 
 
 def test_a_low_rank_weight_is_the_matrix_that_it_stands_for():
@@ -315,10 +329,11 @@ def test_the_third_derivative_of_normalising():
     assert torch.allclose(third(lambda x: normalise(x, 0.1, channels(x))), third(plain), rtol=1e-9)
 
 
-def test_max_pool_differentiates_numerically():
+@pytest.mark.parametrize(("size", "window"), [((5, 4), 2), ((4, 6), 3), ((5, 4), 4)])
+def test_max_pool_differentiates_numerically(size, window):
     torch.manual_seed(0)
-    x = torch.randn(1, 5, 4, 1, 2, 2, dtype=F64, requires_grad=True)
-    assert gradcheck(images.max_pool, (x,)) and gradgradcheck(images.max_pool, (x,))
+    x, pool = torch.randn(1, *size, 1, 2, 2, dtype=F64, requires_grad=True), partial(images.max_pool, window=window)
+    assert gradcheck(pool, (x,)) and gradgradcheck(pool, (x,))
 
 
 def test_statistics_are_collected_and_used():

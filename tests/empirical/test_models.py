@@ -7,7 +7,18 @@ from torch import nn
 from torch.func import functional_call
 
 from empirical import MAML
-from empirical.models import cnn, collapse, linear_network, linnet, prune, with_transforms
+from empirical.data.datasets import DATASETS
+from empirical.layers import LAYERS, TaskModel
+from empirical.models import (
+    HIDDEN,
+    benchmark_cnn,
+    cnn,
+    collapse,
+    linear_network,
+    linnet,
+    prune,
+    with_transforms,
+)
 
 
 def seeded(make):
@@ -118,6 +129,54 @@ def test_cnn_sizes(pooling, layers):
     assert sum(p.numel() for p in model.parameters()) == 4 * 3 * 9 + (layers - 1) * 4 * 4 * 9 + layers * 12 + 25
 
 
+@pytest.mark.parametrize("layers", range(1, 7))
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_the_benchmarks_networks(dataset, layers):
+    """They fit the data set's images, and their linear layer has as many inputs whatever the number of blocks."""
+    side, channels = DATASETS[dataset].side, DATASETS[dataset].shape[-1]
+    for paper in HIDDEN:
+        model, hidden = benchmark_cnn(dataset, layers, paper=paper, classes=10), HIDDEN[paper][dataset]
+        inputs = 25 * hidden if dataset == "mini-imagenet" else hidden
+        assert model.head.in_features == inputs
+        assert model(torch.zeros(2, channels, side, side)).shape == (2, 10)
+        blocks = 9 * hidden * channels + (layers - 1) * 9 * hidden**2 + layers * 3 * hidden
+        assert sum(p.numel() for p in model.parameters()) == blocks + 10 * inputs + 10
+        parts = [part for _, part in TaskModel(model)._parts]
+        assert all(type(part) in LAYERS for part in parts)  # each by its own rule, for all tasks at once
+
+
+@pytest.mark.parametrize(
+    ("dataset", "layers", "printed"),
+    [
+        ("omniglot", 4, 112_586),
+        ("omniglot", 2, 38_474),
+        ("cifar-fs", 4, 29_226),
+        ("cifar-fs", 2, 10_602),
+        ("mini-imagenet", 4, 36_906),
+        ("mini-imagenet", 2, 18_282),
+    ],
+)
+def test_parameters_printed_by_arnold2019(dataset, layers, printed):
+    model = benchmark_cnn(dataset, layers, paper="arnold2019", classes=10)
+    assert sum(p.numel() for p in model.parameters()) == printed
+
+
+def test_windows_of_mini_imagenet():
+    def windows(layers):
+        model = benchmark_cnn("mini-imagenet", layers, hidden=1)
+        return [part.kernel_size for part in model.modules() if isinstance(part, nn.MaxPool2d)]
+
+    shared_out = [[16], [4, 4], [2, 2, 4], [2, 2, 2, 2], [2, 2, 2, 2], [2, 2, 2, 2]]
+    assert [windows(layers) for layers in range(1, 7)] == shared_out
+    assert benchmark_cnn("omniglot", 1, hidden=7).head.in_features == 7
+
+
+def test_linear_layers_on_a_benchmarks_network_are_run_together():
+    model = linnet(benchmark_cnn("omniglot", 2, hidden=4), (5, 5, 5))
+    kinds = [type(part).__name__ for _, part in TaskModel(model)._parts]
+    assert kinds[-2:] == ["Flatten", "Chain"] and len(TaskModel(model)._parts[-1][1].layers) == 3
+
+
 def test_t_nets_keep_an_activation_that_is_used_twice_and_refuse_shared_weights():
     act = nn.Tanh()
     model, names = with_transforms(nn.Sequential(nn.Linear(3, 2), act, nn.Linear(2, 2), act))
@@ -136,7 +195,15 @@ def test_pruning():
     ("make", "message"),
     [
         (lambda: cnn(0), "CNN was given layers=0"),
-        (lambda: cnn(1, pooling="mean"), "pooling='mean': expected numbers from 1 up, and 'max', 'stride' or 'none'"),
+        (lambda: cnn(1, pooling="mean"), "pooling='mean': expected numbers from 1 up, and 'max', 'stride', 'none'"),
+        (lambda: cnn(2, pooling=(2,)), r"CNN was given the windows \[2\] for 2 blocks: expected one for each"),
+        (lambda: cnn(2, pooling=(2, 0)), r"the windows \[2, 0\] for 2 blocks: expected one for each, 1 or more"),
+        (lambda: cnn(1, head="flatten"), "head='flatten', side=None: expected 'mean', or 'flatten' and the side"),
+        (lambda: cnn(1, head="max"), "head='max', side=None: expected 'mean'"),
+        (lambda: cnn(4, side=10), "CNN pools images of 10 × 10 by 16 in all: expected larger images"),
+        (lambda: benchmark_cnn("mini-imagenet", 0), "CNN was given layers=0"),
+        (lambda: benchmark_cnn("mnist", 4), "no CNN of 'arnold2021' for 'mnist': expected 'arnold2019', .* 'cifar-fs'"),
+        (lambda: benchmark_cnn("omniglot", 4, paper="finn2017"), "There is no CNN of 'finn2017' for 'omniglot'"),
         (
             lambda: linear_network(3),
             r"A linear network was given the widths \(3,\): expected those of input and output",

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from paper_checks.arnold2019 import PAPER, witness
+from paper_checks.arnold2019 import PAPER, cnn_sizes, witness
 from paper_checks.arnold2021 import PAPER as ARNOLD2021
 from paper_checks.arnold2021 import meta_optimizers
 from paper_checks.framework import Definition, Formula, Measurement, Proposition
@@ -51,6 +51,11 @@ def test_every_claim_has_a_witness_and_can_fail(id):
         ("arnold2019.s42-best-case", "the memory is k**2 + 1"),
         ("arnold2019.s42-gradient-descent", "G = [[1, -2], [-3, 4]] becomes [[1, 0], [0, 4]]"),
         ("arnold2019.a11-kfc-omniglot", "3,073,405"),
+        ("arnold2019.a11-omniglot-split", "1,200 + 100 + 423 = 1,723. Right is: 1,100 for meta-training"),
+        ("arnold2019.a12-kfc-omniglot", "without that it fails: 264,314 with 4 layers, 132,562 with 2 layers"),
+        ("arnold2019.a12-kfc-mini-imagenet", "(2,632,909 with 4 layers, 2,598,701 with 2 layers)"),
+        ("arnold2019.a12-kfc-readings", "of 855 readings 4 layers for every weight, m = C, a factor for each entry"),
+        ("arnold2019.table-a3-cfc1-omniglot", "right is 8,095"),
         ("arnold2019.a12-unit-norm", "so that ‖G‖ U(G/‖G‖) = U(G)"),
         ("arnold2019.algorithm1-last-step", "its gradient in ξ_init is 0"),
         ("arnold2021.eq25", "right is T W − α T Tᵀ ∇ℓ_τ(T W)"),
@@ -97,3 +102,24 @@ def test_algorithm_1_of_the_witness_by_hand():
 def test_the_blind_gradient_of_the_witness():
     left, right = witness.generic(3, 3, 1), witness.generic(4, 4, 2)
     torch.testing.assert_close(left @ witness.blind_gradient(left, right) @ right, -torch.ones(3, 4).double())
+
+
+@pytest.mark.parametrize("layers", [2, 4])
+@pytest.mark.parametrize("dataset", cnn_sizes.TITLES)
+def test_the_weights_that_are_counted_are_those_of_the_real_model(dataset, layers):
+    real = [(kind, tuple(weight.shape)) for kind, weight in cnn_sizes.real_weights(dataset, layers)]
+    assert sorted(real) == sorted(cnn_sizes.shapes(dataset, layers))
+    assert {kind for kind, _ in real} == set(cnn_sizes.KINDS)
+
+
+@pytest.mark.parametrize("rank", [None, 1, 10])
+def test_meta_optimizers_of_every_reading_are_counted_alike(rank):
+    for factor in ("none", "one", "entry"):
+        for filters in (True, False):
+            reading = cnn_sizes.Reading(("convolution", "norm bias", "linear"), 3, factor, filters)
+            assert cnn_sizes.exactly("cifar-fs", 2, reading, rank) == cnn_sizes.counted("cifar-fs", 2, reading, rank)
+
+
+def test_a_rounded_size_is_rounded_or_cut_off():
+    found = [cnn_sizes._is(2_600_000, size, 10_000) for size in (2_594_999, 2_595_000, 2_609_999, 2_610_000)]
+    assert found == [False, True, True, False] and cnn_sizes._is(7, 7, 1) and not cnn_sizes._is(7, 8, 1)
