@@ -7,11 +7,15 @@ records. One with several METHODS takes `methods` too, and `work`, a folder from
 from types import ModuleType
 
 from . import (
+    arnold2019_cnn,
     arnold2019_figure_a1,
+    arnold2019_omniglot_linear,
     arnold2019_synthetic,
+    arnold2021_cnn,
     arnold2021_figure1_left,
     arnold2021_figure1_right,
     arnold2021_figure2,
+    arnold2021_linear_images,
     chen2019_linear,
     chen2019_spiral,
 )
@@ -21,9 +25,13 @@ EXPERIMENTS: dict[str, ModuleType] = {
     for module in (
         arnold2019_synthetic,
         arnold2019_figure_a1,
+        arnold2019_omniglot_linear,
+        arnold2019_cnn,
         arnold2021_figure1_left,
         arnold2021_figure1_right,
         arnold2021_figure2,
+        arnold2021_linear_images,
+        arnold2021_cnn,
         chen2019_linear,
         chen2019_spiral,
     )

@@ -12,7 +12,6 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -25,9 +24,10 @@ from ..models import linear_network
 from ..randomness import generator
 from ..records import Metric, Record
 from ..tasks.logistic import LogisticTasks
-from ..trainer import CheckpointError, Trainer
+from ..trainer import Trainer
 from ..update_rules.kronecker import kfc, klin
 from . import methods
+from .looks import Looks
 from .methods import rounded
 
 PIECE = 20
@@ -173,27 +173,20 @@ class _Run:
         )
         test = list(self._test_tasks(trainer))
         bar = self.progress.bar(self.name, self.tier.iterations) if self.progress else None
-        curve = self._evaluations()
+        looks = Looks(self.work, self.key)
         norms = self._weight_norms(learner, trainer.learned)
         for at in self.tier.evaluated():
             if at:
                 trainer.fit(at)
-            if str(at) not in curve:
-                if trainer.iteration > at:
-                    raise CheckpointError(
-                        f"{self.work} has weights of meta-iteration {trainer.iteration} and no test of meta-iteration {at}: delete it "
-                        f"to run {self.name} anew."
-                    )
-                measured = self._measure(learner, trainer, test)
-                curve[str(at)] = rounded(measured.mean(1))
-                self._keep(curve)
+            if looks.missing(at, trainer):
+                looks.keep(at, rounded(self._measure(learner, trainer, test).mean(1)))
             if bar:
-                bar(at, ", ".join("diverged" if a is None else f"{a:.4f}" for a in curve[str(at)]))
+                bar(at, ", ".join("diverged" if a is None else f"{a:.4f}" for a in looks[at]))
         final = self._measure(learner, trainer, test)
         before = self._measure(learner, trainer, test, steps=0)
         end = self._weight_norms(learner, trainer.learned)
         return [
-            self._record(number, variant, trainer, curve, final, before, (norms, end), began)
+            self._record(number, variant, trainer, looks, final, before, (norms, end), began)
             for number, variant in enumerate(self.setting.variants())
         ]
 
@@ -237,33 +230,13 @@ class _Run:
                 found.append((module(eye) - module(torch.zeros_like(eye))).norm().item())
         return found
 
-    def _evaluations(self) -> dict[str, list[float | None]]:
-        """Test accuracies by meta-iteration that a killed run has left."""
-        file = None if self.work is None else self.work / "tested.json"
-        if file is None or not file.exists():
-            return {}
-        try:
-            found = json.loads(file.read_text())
-            if found["fingerprint"] == self.key:
-                return found["accuracy"]
-        except (ValueError, TypeError, KeyError):
-            raise CheckpointError(f"{file} is damaged: delete it and what stands beside it to run anew.") from None
-        raise CheckpointError(
-            f"{file} belongs to a run with other settings or code: delete it and what stands beside it."
-        )
-
-    def _keep(self, curve: dict[str, list[float | None]]) -> None:
-        if self.work is not None:
-            text = json.dumps({"fingerprint": self.key, "accuracy": curve}) + "\n"
-            records.write_text(self.work / "tested.json", text)
-
-    def _record(self, number, variant, trainer: Trainer, curve, final, before, norms, began) -> Record:
+    def _record(self, number, variant, trainer: Trainer, looks: Looks, final, before, norms, began) -> Record:
         start, scale, addition = variant
         mine = list(range(number, len(self.runs), len(self.setting.variants())))
         diverged = [trainer.diverged_at[run].item() for run in mine]
         alive = [run for run, at in zip(mine, diverged, strict=True) if at < 0]
         at = self.tier.evaluated()
-        training = _blocks(trainer.curve("accuracy"), at)
+        training = methods.blocks(trainer.curve("accuracy"), at)
         metrics = {}
         if alive:
             metrics = {
@@ -288,7 +261,7 @@ class _Run:
             parameter_count=sum(value[0].numel() for value in trainer.learned.values()),
             learning_curve={
                 "meta_iteration": at,
-                "test_accuracy": [[curve[str(i)][run] for run in mine] for i in at],
+                "test_accuracy": [[looks[i][run] for run in mine] for i in at],
                 # of the tasks met since the row before, each before it is learned from
                 "training_accuracy": [None, *(rounded(row[mine]) for row in training)],
             },
@@ -307,12 +280,3 @@ class _Run:
                 "trained_together": len(self.runs),
             },
         )
-
-
-def _blocks(curve: Tensor, at: list[int]) -> list[np.ndarray]:
-    """Means (R,) over the meta-iterations between each two of `at`; nan from where a run has diverged."""
-    values = curve.numpy()
-    return [
-        values[first:last].mean(0) if len(values) >= last else np.full(values.shape[1], np.nan)
-        for first, last in pairwise(at)
-    ]

@@ -6,10 +6,13 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Collection, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from .. import records
 from ..progress import Progress
@@ -99,3 +102,12 @@ def rounded(values: Any) -> list[float | None]:
     """Six significant digits, and None for what JSON has not; from a tensor, an array or a list."""
     listed = values.tolist() if hasattr(values, "tolist") else values
     return [float(f"{v:.6g}") if math.isfinite(v) else None for v in listed]
+
+
+def blocks(curve: Tensor, at: list[int]) -> list[np.ndarray]:
+    """Means (R,) over the meta-iterations between each two of `at`; nan from where a run has diverged."""
+    values = curve.numpy()
+    return [
+        values[first:last].mean(0) if len(values) >= last else np.full(values.shape[1], np.nan)
+        for first, last in pairwise(at)
+    ]

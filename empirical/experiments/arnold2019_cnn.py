@@ -1,0 +1,118 @@
+"""arnold2019, Section 3.2 and 5.2, 5.3: CNNs of one to four layers with meta-optimizers, and what each of four layers does.
+
+Figures 2, 3 and A.2, A.3, A.6 to A.8 and Tables 2, A1, A2 and A3 share these cells. Printed (A.1.2): ways, shots and inner steps, the
+networks, 20,000 training tasks, and the rates of CNN(4) and CNN(2), plain and with Meta-SGD, Meta-Curvature and KFC. Not printed, and so
+read: as many queries as shots; meta-batches of 16; 60,000 meta-iterations, where the axes of the figures end; the rates of CFC, taken
+as KFC's, and of CNN(1) and CNN(3), those of CNN(2) and CNN(4), among which the validation tasks choose; CFC's layers, taken as KFC's.
+The upper bound "trains on individual tasks to convergence": on all images of a task's classes but the queries (of CIFAR-FS and
+mini-ImageNet, 50 of each class), by 100 gradient steps with batch norm; the validation tasks choose the rate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from . import few_shot
+from .few_shot import Network, Setting
+from .layer_studies import STUDIES
+
+ID = "arnold2019/cnn"
+SUMMARY = "10-way CNN(1) to CNN(4) with MAML, Meta-SGD, Meta-Curvature, KFC and CFC; layers frozen, scaled, pruned"
+TIERS = few_shot.TIERS
+
+
+@dataclass(frozen=True)
+class _Protocol:
+    """What differs between data sets: of a task, and the printed rates (inner, outer) by layers or method."""
+
+    shots: int
+    steps: int
+    plain: dict[int, tuple[float, float]]
+    meta: dict[str, tuple[float, float]]
+    sufficient: int
+    split: str | None = None
+
+
+PROTOCOLS = {
+    "omniglot": _Protocol(
+        shots=5,
+        steps=4,
+        plain={4: (0.5, 0.003), 2: (0.8, 0.003)},
+        meta={"MSGD": (0.5, 0.003), "MC": (0.5, 0.003), "KFC": (0.5, 0.003)},
+        sufficient=15,
+        split="arnold2019",
+    ),
+    "cifar-fs": _Protocol(
+        shots=3,
+        steps=2,
+        plain={4: (0.7, 0.003), 2: (0.7, 0.003)},
+        meta={"MSGD": (0.5, 0.003), "MC": (0.5, 0.003), "KFC": (0.5, 0.003)},
+        sufficient=50,
+    ),
+    "mini-imagenet": _Protocol(
+        shots=1,
+        steps=5,
+        plain={4: (0.07, 0.0005), 2: (0.07, 0.0005)},
+        meta={"MSGD": (0.1, 0.0005), "MC": (0.09, 0.0005), "KFC": (0.005, 0.0005)},
+        sufficient=50,
+    ),
+}
+UPDATES = {"MAML": "sgd", "MSGD": "meta-sgd", "MC": "meta-curvature", "KFC": "kfc", "CFC1": "cfc1", "CFC10": "cfc10"}
+BOUND_STEPS, BOUND_RATES, BOUND_TASKS = 100, (0.1, 0.5), 10
+LAYER_STUDIES = ("freezing", "noise", "scaling", "pruning")
+CELLS = [
+    (4, "MAML"),
+    *((2, method) for method in ("MAML", "MSGD", "MC", "KFC", "CFC1", "CFC10")),
+    (4, "KFC"),
+    *((layers, method) for layers in (1, 3) for method in ("MAML", "KFC")),
+]
+
+
+def _setting(dataset: str, layers: int, method: str) -> Setting:
+    protocol = PROTOCOLS[dataset]
+    if method != "MAML":
+        rates = (protocol.meta.get(method, protocol.meta["KFC"]),)
+    elif layers in protocol.plain:
+        rates = (protocol.plain[layers],)
+    else:
+        rates = tuple(dict.fromkeys(protocol.plain.values()))
+    return Setting(
+        dataset,
+        ways=10,
+        shots=protocol.shots,
+        queries=protocol.shots,
+        steps=protocol.steps,
+        network=Network(layers, "arnold2019"),
+        rates=rates,
+        update=UPDATES[method],
+        split=protocol.split,
+        pool=20_000,
+        studies=LAYER_STUDIES if (layers, method) == (4, "MAML") else (),
+    )
+
+
+def _bound(dataset: str) -> Setting:
+    protocol = PROTOCOLS[dataset]
+    return Setting(
+        dataset,
+        ways=10,
+        shots=protocol.sufficient,
+        queries=protocol.shots,
+        steps=BOUND_STEPS,
+        network=Network(2, "arnold2019"),
+        rates=tuple((rate, 0.0) for rate in BOUND_RATES),
+        iterations=0,
+        test_tasks=BOUND_TASKS,
+        split=protocol.split,
+    )
+
+
+def name(dataset: str, layers: int, method: str) -> str:
+    """Of a cell."""
+    return f"{dataset} CNN({layers}) {method}"
+
+
+SETTINGS = {name(dataset, *cell): _setting(dataset, *cell) for dataset in PROTOCOLS for cell in CELLS}
+SETTINGS |= {name(dataset, 2, "upper bound"): _bound(dataset) for dataset in PROTOCOLS}
+METHODS = tuple(SETTINGS)
+run = few_shot.runner(ID, SETTINGS, TIERS, STUDIES)

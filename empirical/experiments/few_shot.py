@@ -1,0 +1,451 @@
+"""The image experiments of both Arnold papers: what they share. Their own modules say what differs.
+
+A setting is one cell of a table: data, network, meta-learner, rates. It is meta-trained from several seeds at once, each with tasks and
+a start of its own, and then judged on the same test tasks for every setting with the same data. No choice looks at a test task.
+
+The papers leave open whose statistics batch norm uses at test. Training is transductive, as their libraries have it; the test is made
+both ways. Beside the accuracy stand the numbers that give it a meaning: chance, the trained network before it adapts, and an untrained
+one that adapts in the same way.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from .. import compilation, records
+from ..meta_learners.maml import MAML
+from ..models import benchmark_cnn, linear_network
+from ..randomness import generator
+from ..records import Metric, Record
+from ..tasks.few_shot import FewShotTasks
+from ..trainer import Trainer
+from ..update_rules import UpdateRule, cfc, kfc, klin, meta_curvature, meta_sgd, sgd, t_nets
+from . import methods
+from .looks import Looks
+from .methods import rounded
+
+COMPILED_FROM = 150
+"""Meta-iterations from which compiling the step is worth it."""
+
+OVERHEAD = 1e8
+"""Multiplications that would take as long as a meta-iteration of next to none."""
+
+UPDATES: dict[str, Callable[[], UpdateRule]] = {
+    "sgd": sgd,
+    "meta-sgd": meta_sgd,
+    "meta-curvature": meta_curvature,
+    "t-nets": t_nets,
+    "klin": klin,
+    # four hidden layers, and the gradient as it is: arnold2019, A.1.1
+    "kfc of linear models": lambda: kfc(5, "relu", normalize=False),
+    # four layers, the direction apart from the norm: arnold2019, A.1.2
+    "kfc": lambda: kfc(4, "relu"),
+    # arnold2021, (22): the meta-optimizer's parameters stay as they are inside a task
+    "meta-kfo": lambda: kfc(4, "relu", adapt=False),
+    "cfc1": lambda: cfc(1, 4),
+    "cfc10": lambda: cfc(10, 4),
+}
+SIDES = {"omniglot": 28, "cifar-fs": 32, "mini-imagenet": 84}
+CHANNELS = {"omniglot": 1, "cifar-fs": 3, "mini-imagenet": 3}
+TIMED = 5
+"""Meta-iterations that are timed at the end, once more after training."""
+TRAINED, UNTRAINED = 0, 1
+"""Which start of a seed: that of meta-training, or of a network that adapts without it."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """What adapts.
+
+    Attributes:
+        layers: blocks of the CNN; 0 is a linear model of the pixels.
+        paper: whose number of channels.
+        linnet: widths of the hidden linear layers that are added in front of the last layer.
+        side: height and width of the images, where not the data set's own.
+    """
+
+    layers: int = 0
+    paper: Literal["arnold2019", "arnold2021"] = "arnold2021"
+    linnet: tuple[int, ...] = ()
+    side: int | None = None
+
+    def module(self, dataset: str, ways: int) -> nn.Module:
+        """A network that torch's default initialises."""
+        if not self.layers:
+            inputs = CHANNELS[dataset] * (self.side or SIDES[dataset]) ** 2
+            return nn.Sequential(nn.Flatten(), *linear_network(inputs, *self.linnet, ways))
+        made = benchmark_cnn(dataset, self.layers, paper=self.paper, classes=ways)
+        if self.linnet:
+            made.head = linear_network(made.head.in_features, *self.linnet, ways)
+        return made
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One cell of a table.
+
+    Attributes:
+        dataset: of `empirical.data.DATASETS`.
+        ways, shots, queries: of a task; queries are of each class.
+        steps: inner steps.
+        network: what adapts.
+        rates: inner and outer rate. More than one pair is a search, each pair a record of its own.
+        learner: "MAML" adapts all layers, "ANIL" of a CNN the last one, to which a LinNet belongs.
+        update: a key of UPDATES.
+        tasks_per_step: of a meta-iteration.
+        iterations: meta-iterations of the full protocol; 0 trains nothing across tasks, and each task from a network's start.
+        test_tasks: at most so many at the end, of each split.
+        split: which split of the classes; the usual one by default.
+        pool: training tasks, where there is a fixed number of them.
+        studies: what else is measured, names of the experiment's own studies.
+        compile: compile the step where there are enough meta-iterations.
+    """
+
+    dataset: str
+    ways: int
+    shots: int
+    queries: int
+    steps: int
+    network: Network
+    rates: tuple[tuple[float, float], ...]
+    learner: Literal["MAML", "ANIL"] = "MAML"
+    update: str = "sgd"
+    tasks_per_step: int = 16
+    iterations: int = 60_000
+    test_tasks: int | None = None
+    split: str | None = None
+    pool: int | None = None
+    studies: tuple[str, ...] = ()
+    compile: bool = True
+
+    def tasks(self, folder: Path | None) -> FewShotTasks:
+        """Tasks of all three splits; a pool is of training tasks alone, since test tasks are the same ones anyway."""
+        return FewShotTasks.of(
+            self.dataset,
+            self.ways,
+            self.shots,
+            self.queries,
+            folder=folder,
+            split=self.split,
+            side=self.network.side,
+            pool=self.pool,
+        )
+
+    def module(self) -> nn.Module:
+        """Its network."""
+        return self.network.module(self.dataset, self.ways)
+
+    def work(self) -> float:
+        """About how many multiplications a meta-iteration is, its overhead among them.
+
+        Whatever an inner step of second order does, it does nine times over; where only the last layer adapts, three times.
+        """
+        forward, update = _multiplications(self.dataset, self.ways, self.network, self.update)
+        times = 9 if self.learner == "MAML" else 3
+        adaptation = times * self.steps * (self.ways * self.shots * forward + update)
+        return OVERHEAD + self.tasks_per_step * (adaptation + 3 * self.ways * self.queries * forward)
+
+
+@cache
+def _multiplications(dataset: str, ways: int, network: Network, update: str) -> tuple[float, float]:
+    """Of the forward pass of one image, and of the update rule on the gradient of all weights."""
+    side = network.side or SIDES[dataset]
+    module, rule = network.module(dataset, ways), UPDATES[update]()
+    if rule.prepare is not None:
+        module, _ = rule.prepare(module)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        module(torch.zeros(2, CHANNELS[dataset], side, side))
+    weights = dict(module.named_parameters())
+    found = rule.init(weights, torch.Generator())
+    with FlopCounterMode(display=False) as of_rule, torch.no_grad():
+        rule.update({n: p[None, None] for n, p in found.items()}, {n: w[None, None] for n, w in weights.items()})
+    return counter.get_total_flops() / 4, of_rule.get_total_flops() / 2  # a multiplication and an addition are two
+
+
+@dataclass(frozen=True)
+class Tier:
+    """How much is run.
+
+    Attributes:
+        seeds: how many.
+        test_tasks: at the end, of the validation and of the test classes.
+        looks: how often test tasks are looked at along training, evenly; and at how many tasks.
+        look_tasks: at how many of them.
+        iterations: at most so many meta-iterations; the setting's own where None.
+        work: at most so many multiplications for each seed, shared out among the candidates of a search (see `Setting.work`), but 10
+            meta-iterations at least.
+        tasks_per_step: at most so many tasks in a meta-iteration.
+        chunk: tasks whose meta-gradient is taken at once.
+    """
+
+    seeds: int
+    test_tasks: int
+    looks: int
+    look_tasks: int
+    iterations: int | None = None
+    work: float | None = None
+    tasks_per_step: int | None = None
+    chunk: int | None = None
+
+    def cut(self, setting: Setting) -> Setting:
+        """The setting as this tier runs it."""
+        setting = replace(
+            setting, tasks_per_step=min(setting.tasks_per_step, self.tasks_per_step or setting.tasks_per_step)
+        )
+        iterations = min(setting.iterations, self.iterations or setting.iterations)
+        if self.work is not None and iterations:
+            iterations = min(iterations, max(10, round(self.work / len(setting.rates) / setting.work(), -1)))
+        test_tasks = min(self.test_tasks, setting.test_tasks or self.test_tasks)
+        return replace(setting, iterations=int(iterations), test_tasks=test_tasks)
+
+    def looked(self, iterations: int) -> list[int]:
+        """The meta-iterations after which test tasks are looked at; 0 and the end are among them."""
+        return sorted({round(iterations * k / self.looks) for k in range(self.looks + 1)})
+
+
+TIERS = {
+    "smoke": Tier(seeds=2, test_tasks=8, looks=1, look_tasks=8, iterations=3, tasks_per_step=2),
+    # three minutes of one core for a seed, at 2e10 multiplications a second
+    "lite": Tier(seeds=3, test_tasks=300, looks=8, look_tasks=60, work=3e12, tasks_per_step=4),
+    "full": Tier(seeds=3, test_tasks=600, looks=60, look_tasks=100),
+}
+"""Of the image experiments."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a study is given.
+
+    Attributes:
+        setting: as the tier runs it.
+        learner, trainer: after meta-training.
+        test: batches of test tasks, the same for all runs.
+        seed: the experiment's.
+    """
+
+    setting: Setting
+    learner: MAML
+    trainer: Trainer
+    test: list[tuple[Tensor, ...]]
+    seed: int
+
+
+Study = Callable[[Trained], dict[str, Any]]
+"""From a trained setting to plain JSON data, accuracies by seed."""
+
+
+def runner(
+    experiment: str,
+    settings: Mapping[str, Setting],
+    tiers: Mapping[str, Tier] = TIERS,
+    studies: Mapping[str, Study] = {},
+) -> Callable[..., list[Record]]:
+    """The `run` of an experiment's module."""
+
+    def prepared(tier, name, device, seed, progress, work) -> _Run:
+        return _Run(experiment, settings[name], name, tier, tiers[tier], studies, device, seed, progress, work)
+
+    return methods.runner(settings, prepared)
+
+
+def accuracies(
+    learner: MAML, learned: dict[str, Tensor], test: list[tuple[Tensor, ...]], steps: int | None = None
+) -> np.ndarray:
+    """Of each run on each test task, after adaptation: (R, T)."""
+    found = [learner.evaluate(learned, batch, steps)["accuracy"].cpu().double() for batch in test]
+    return torch.cat(found, dim=1).numpy()
+
+
+def learner_of(setting: Setting, rates: Tensor | float, **options: Any) -> MAML:
+    """Its meta-learner, with the options of `MAML` in place of its own."""
+    given: dict[str, Any] = {
+        "update": UPDATES[setting.update](),
+        "inner_lr": rates,
+        "steps": setting.steps,
+        "adapts": "*" if setting.learner == "MAML" else "head.*",
+    }
+    return MAML(setting.module(), "cross_entropy", **given | options)
+
+
+class _Run:
+    """One setting: meta-training and test."""
+
+    def __init__(self, experiment, setting, name, tier_name, tier, studies, device, seed, progress, work):
+        self.experiment, self.name, self.tier_name, self.tier = experiment, name, tier_name, tier
+        self.setting: Setting = tier.cut(setting)
+        self.studies = {study: studies[study] for study in setting.studies}
+        self.device, self.seed, self.progress, self.work = device, seed, progress, work
+        self.seeds = [seed + s for s in range(tier.seeds)]
+        self.runs = [(s, *pair) for s in self.seeds for pair in setting.rates]
+        self.tasks = self.setting.tasks(None)
+        self.fresh = self.tasks if setting.pool is None else replace(self.tasks, pool=None)
+        told = [asdict(self.setting), asdict(tier), self.tasks.images.digest()]
+        self.key = methods.fingerprint(device, torch.float32, experiment, name, *told, seed)
+
+    def run(self) -> list[Record]:
+        """Meta-training and test; a record for each pair of rates."""
+        began = time.perf_counter()
+        setting = self.setting
+        learner = learner_of(setting, torch.tensor([inner for _, inner, _ in self.runs]))
+        trainer = Trainer(
+            learner,
+            self.tasks,
+            outer_lr=torch.tensor([outer for *_, outer in self.runs]),
+            tasks_per_step=setting.tasks_per_step,
+            seed=[run[0] for run in self.runs],
+            learned=self._start(learner, TRAINED),
+            chunk=self.tier.chunk,
+            device=self.device,
+            compile=setting.compile and setting.iterations >= COMPILED_FROM,
+            checkpoint=None if self.work is None else self.work / "trained.safetensors",
+            fingerprint=self.key,
+            tolerate_divergence=True,
+            description=self.name,
+        )
+        looks = Looks(self.work, self.key)
+        at_looks = self.tier.looked(setting.iterations)
+        bar = self.progress.bar(self.name, setting.iterations) if self.progress else None
+        few = list(self._drawn(trainer, "test", min(self.tier.look_tasks, setting.test_tasks)))
+        for at in at_looks:
+            if at:
+                trainer.fit(at)
+            if looks.missing(at, trainer):
+                looks.keep(at, rounded(self._accuracies(learner, trainer, few).mean(1)))
+            if bar:
+                bar(at, ", ".join("diverged" if a is None else f"{a:.4f}" for a in looks[at]))
+        del few
+        test = list(self._drawn(trainer, "test", setting.test_tasks))
+        measured = {
+            "test_accuracy": self._accuracies(learner, trainer, test),
+            "test_accuracy_without_adaptation": self._accuracies(learner, trainer, test, steps=0),
+            "validation_accuracy": self._accuracies(
+                learner, trainer, self._drawn(trainer, "validation", setting.test_tasks)
+            ),
+        }
+        if setting.iterations:
+            untrained = {n: v.to(trainer.device, trainer.dtype) for n, v in self._start(learner, UNTRAINED).items()}
+            measured["test_accuracy_from_scratch"] = accuracies(learner, untrained, test)
+        if learner.inner.model.has_batch_norm:
+            inductive = learner_of(setting, learner.inner.inner_lr, batch_norm="support")
+            inductive.to(trainer.device, trainer.dtype)
+            measured["test_accuracy_support_statistics"] = self._accuracies(inductive, trainer, test)
+        trained = Trained(setting, learner, trainer, test, self.seed)
+        found = {name: study(trained) for name, study in self.studies.items()}
+        seconds = self._seconds(trainer)
+        curve = {at: looks[at] for at in at_looks}
+        return [self._record(n, trainer, curve, measured, found, (began, seconds)) for n in range(len(setting.rates))]
+
+    def _start(self, learner: MAML, which: int) -> dict[str, Tensor]:
+        """Learned numbers at the start: a network of its own for every seed, the update rule's as it starts."""
+        learned = learner.init(len(self.runs))
+        prepare = learner.inner.update.prepare
+        for run, (seed, _, _) in enumerate(self.runs):
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(generator(seed, "initial", which).initial_seed())
+                module = self.setting.module()
+            if prepare is not None:
+                module, _ = prepare(module)
+            for name, value in module.named_parameters():
+                learned[f"model.{name}"][run] = value.detach()
+        return learned
+
+    def _seconds(self, trainer: Trainer) -> float | None:
+        """The median time of a meta-iteration of one run, in seconds; the trained numbers are lost to it."""
+        if not self.setting.iterations:
+            return None
+        batch = trainer.draw(self.setting.tasks_per_step, "training", 0)
+        taken = []
+        for _ in range(TIMED):
+            began = time.perf_counter()
+            trainer.step(batch)
+            if trainer.device.type == "cuda":
+                torch.cuda.synchronize(trainer.device)
+            taken.append(time.perf_counter() - began)
+        return float(np.median(taken)) / trainer.runs
+
+    def _drawn(self, trainer: Trainer, split: str, count: int) -> Iterator[tuple[Tensor, ...]]:
+        """Tasks of a split in pieces, each (1, t, ...): they hang on the experiment's seed alone, and are no pool's."""
+        piece = max(1, 1000 // (self.setting.ways * (self.setting.shots + self.setting.queries)))
+        for number, at in enumerate(range(0, count, piece)):
+            drawn = self.fresh.sample(
+                min(piece, count - at), generator(self.seed, split, number, self.device), split, trainer.dtype
+            )
+            yield tuple(part[None] for part in drawn)
+
+    def _accuracies(self, learner, trainer: Trainer, test, steps: int | None = None) -> np.ndarray:
+        """As `accuracies`; nan for a run that has diverged."""
+        found = accuracies(learner, trainer.learned, test, steps)
+        found[(trainer.diverged_at >= 0).cpu().numpy()] = np.nan
+        return found
+
+    def _record(self, number: int, trainer: Trainer, curve, measured, studies, timed) -> Record:
+        setting, pairs, (began, seconds) = self.setting, len(self.setting.rates), timed
+        mine = list(range(number, len(self.runs), pairs))
+        diverged = [trainer.diverged_at[run].item() for run in mine]
+        alive = [run for run, at in zip(mine, diverged, strict=True) if at < 0]
+        metrics = {}
+        if alive:
+            metrics = {name: Metric.over(values[alive].mean(1), "seeds") for name, values in measured.items()}
+            metrics["test_accuracy_over_tasks"] = Metric.over(measured["test_accuracy"][alive].mean(0), "tasks")
+        training = methods.blocks(trainer.curve("accuracy"), list(curve)) if setting.iterations else []
+        compiled = trainer.compile and compilation.unavailable(self.device) is None
+        inner, outer = setting.rates[number]
+        of_model = {name: value[0].numel() for name, value in trainer.learned.items() if name.startswith("model.")}
+        return Record(
+            experiment=self.experiment,
+            setting=self.name + (f", inner {inner:g}, outer {outer:g}" if pairs > 1 else ""),
+            tier=self.tier_name,
+            configuration=declaration(setting, inner, outer, self.tier),
+            seeds=self.seeds,
+            initialisation="PyTorch's default, a network for each seed; the update rule as it starts, the same for all",
+            parameter_count=sum(value[0].numel() for value in trainer.learned.values()),
+            learning_curve={
+                "meta_iteration": list(curve),
+                "test_accuracy": [[values[run] for run in mine] for values in curve.values()],
+                # of the tasks met since the row before, each before it is learned from
+                "training_accuracy": [None, *(rounded(row[mine]) for row in training)],
+            },
+            final=metrics,
+            wall_time_s=time.perf_counter() - began,
+            environment=records.environment(self.device, trainer.dtype) | {"compiled": compiled},
+            details={
+                "fingerprint": self.key,
+                "data": repr(self.tasks),
+                "chance": 1 / setting.ways,
+                "diverged_at": [None if i < 0 else i for i in diverged],
+                "seconds_per_meta_step": None if seconds is None else float(f"{seconds:.4g}"),
+                "model_parameters": sum(of_model.values()),
+                "optimizer_parameters": sum(
+                    value[0].numel() for name, value in trainer.learned.items() if name.startswith("update.")
+                ),
+                "test_accuracy_per_task": rounded(measured["test_accuracy"][alive].mean(0)) if alive else None,
+                "studies": {
+                    name: {what: _of(values, mine) for what, values in s.items()} for name, s in studies.items()
+                },
+            },
+        )
+
+
+def declaration(setting: Setting, inner: float, outer: float, tier: Tier) -> dict[str, Any]:
+    """What a record says of its protocol, as plain JSON data: the setting as the tier runs it, and the tier."""
+    declared = asdict(setting) | {"inner_lr": inner, "outer_lr": outer, "tier": asdict(tier)}
+    del declared["rates"]
+    return json.loads(json.dumps(declared))
+
+
+def _of(values: Any, mine: list[int]) -> Any:
+    """The runs of one record, where a study has measured all: accuracies (R,) at the bottom of its mappings."""
+    if isinstance(values, np.ndarray):
+        return rounded(values[mine])
+    return {name: _of(value, mine) for name, value in values.items()} if isinstance(values, Mapping) else values

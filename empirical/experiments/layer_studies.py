@@ -1,0 +1,181 @@
+"""What each layer of a trained CNN does for its adaptation: frozen, adapted alone, perturbed, scaled, pruned, collapsed.
+
+Studies of `few_shot.Trained`, of models that MAML has trained with plain gradient steps. A layer is a block of the CNN (C1, C2, …: its
+convolution and its batch norm), or the last, linear layer (FC).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..layers import dense
+from ..losses import metrics
+from ..models import collapse, prune
+from ..randomness import generator
+from .few_shot import Trained, accuracies, learner_of
+
+STUDIED_TASKS = 100
+"""Test tasks of each study: arnold2019, Section 3.2."""
+SCALES = (0.0, *(2.0**k for k in range(6)))
+"""What weights are multiplied by: arnold2019, Figure A.2. The factor 0 stands on its axis."""
+NOISE = (0.0, *(2.0**k for k in range(-4, 2)))
+"""Standard deviations of the noise on FC: arnold2019, Figure 2 (right)."""
+THRESHOLDS = {
+    "omniglot": (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35),
+    "cifar-fs": (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6),
+    "mini-imagenet": (0.0, 0.025, 0.05, 0.075, 0.1, 0.15),
+}
+"""Of pruning; arnold2019's own, 0.30, 0.5 and 0.075, are among them."""
+
+Weights = dict[str, Tensor]
+
+
+def layer_names(trained: Trained) -> dict[str, str]:
+    """The papers' names of the layers, and what the names of their parameters begin with."""
+    blocks = {f"C{k + 1}": f"block{k}." for k in range(trained.setting.network.layers)}
+    return blocks | {"FC": "head."}
+
+
+def freezing(trained: Trained) -> dict[str, Any]:
+    """Accuracy where one layer does not adapt, and where it alone does: arnold2019, Figure 2 (left, middle)."""
+    layers = layer_names(trained)
+    test = _some(trained)
+
+    def adapting(prefixes: list[str]) -> np.ndarray:
+        return _accuracies(trained, test, [f"{prefix}*" for prefix in prefixes])
+
+    return {
+        "freezing only this": {n: adapting([q for m, q in layers.items() if m != n]) for n in layers},
+        "adapting only this": {n: adapting([prefix]) for n, prefix in layers.items()},
+    }
+
+
+def noise(trained: Trained) -> dict[str, Any]:
+    """Accuracy where only the last block and FC adapt, and FC starts with normal noise on it: arnold2019, Figure 2 (right)."""
+    last = f"block{trained.setting.network.layers - 1}."
+    test = _some(trained)
+    drawn = generator(trained.seed, "search")  # one draw, scaled: the same for all runs
+    normal = {
+        name: torch.randn(value.shape[1:], generator=drawn, dtype=torch.float64).to(value)
+        for name, value in trained.trainer.learned.items()
+        if name.startswith("model.head.")
+    }
+    return {
+        f"{scale:g}": _accuracies(
+            trained,
+            test,
+            [f"{last}*", "head.*"],
+            trained.trainer.learned | {n: trained.trainer.learned[n] + scale * e for n, e in normal.items()},
+        )
+        for scale in NOISE
+    }
+
+
+def scaling(trained: Trained) -> dict[str, Any]:
+    """Accuracy where a layer's weights and biases are multiplied, before or after adaptation: arnold2019, Figure A.2.
+
+    Those of batch norm are not, nor are they a layer's weights: what it takes in, it brings to one scale anyway.
+    """
+    test = _some(trained)
+    found: dict[str, Any] = {"before adaptation": {}, "after adaptation": {}}
+    for layer, prefix in layer_names(trained).items():
+        own = [f"{prefix}{'conv.' if prefix != 'head.' else ''}{what}" for what in ("weight", "bias")]
+
+        def scaled(weights: Weights, scale: float, own: list[str] = own) -> Weights:
+            return weights | {name: scale * dense(weights[name]) for name in own}
+
+        before, after = found["before adaptation"], found["after adaptation"]
+        before[layer], after[layer] = {}, {}
+        for scale in SCALES:
+            learned = trained.trainer.learned
+            changed = learned | {f"model.{name}": scale * learned[f"model.{name}"] for name in own}
+            before[layer][f"{scale:g}"] = _accuracies(trained, test, ["*"], changed)
+            after[layer][f"{scale:g}"] = changed_after(trained, test, lambda w, s=scale, f=scaled: f(w, s))
+    return found
+
+
+def pruning(trained: Trained) -> dict[str, Any]:
+    """Accuracy where adapted weights below a threshold are set to 0, and the share of them: arnold2019, Figure A.3."""
+    found: dict[str, Any] = {}
+    for threshold in THRESHOLDS[trained.setting.dataset]:
+        left: list[float] = []
+
+        def pruned(weights: Weights, threshold: float = threshold, left: list[float] = left) -> Weights:
+            after = prune({name: dense(value) for name, value in weights.items()}, threshold)
+            sizes = [value.numel() for value in after.values()]
+            left.append(sum(int(value.count_nonzero()) for value in after.values()) / sum(sizes))
+            return after
+
+        accuracy = changed_after(trained, _some(trained), pruned)
+        found[f"{threshold:g}"] = {"accuracy": accuracy, "share left": float(np.mean(left))}
+    return found
+
+
+def collapsing(trained: Trained) -> dict[str, Any]:
+    """Accuracy where a linear network is multiplied out before it adapts: arnold2021, B.3.
+
+    The one layer that is left adapts with the rate of the network; the paper does not say with which.
+    """
+    flat = replace(trained.setting, network=replace(trained.setting.network, linnet=()))
+    learner = learner_of(flat, trained.learner.inner.inner_lr)
+    learner.to(trained.trainer.device, trained.trainer.dtype)
+    runs = [collapse(trained.learner.module(trained.trainer.learned, run)) for run in range(trained.trainer.runs)]
+    values = [list(module.state_dict().values()) for module in runs]
+    learned = {
+        name: torch.stack([v[at] for v in values]).to(trained.trainer.device) for at, name in enumerate(learner.init(1))
+    }
+    return {
+        "collapsed, then adapted": accuracies(learner, learned, trained.test).mean(1),
+        "collapsed, not adapted": accuracies(learner, learned, trained.test, 0).mean(1),
+    }
+
+
+STUDIES: dict[str, Callable[[Trained], dict[str, Any]]] = {
+    "freezing": freezing,
+    "noise": noise,
+    "scaling": scaling,
+    "pruning": pruning,
+    "collapsing": collapsing,
+}
+"""By name."""
+
+
+def _some(trained: Trained) -> list[tuple[Tensor, ...]]:
+    """The first test tasks."""
+    found, count = [], 0
+    for batch in trained.test:
+        found.append(tuple(part[:, : STUDIED_TASKS - count] for part in batch))
+        count += found[-1][0].shape[1]
+        if count >= STUDIED_TASKS:
+            break
+    return found
+
+
+def _accuracies(trained: Trained, test, adapts: list[str], learned: Weights | None = None) -> np.ndarray:
+    """Of each run (R,), where these parameters adapt."""
+    learner = learner_of(trained.setting, trained.learner.inner.inner_lr, adapts=adapts)
+    learner.to(trained.trainer.device, trained.trainer.dtype)
+    return accuracies(learner, trained.trainer.learned if learned is None else learned, test).mean(1)
+
+
+@torch.no_grad()
+def changed_after(trained: Trained, test, change: Callable[[Weights], Weights]) -> np.ndarray:
+    """Accuracies (R,) where the adapted weights, by name (R, T, ...), are changed before the query points are predicted."""
+    found = []
+    inner = trained.learner.inner
+    for support_x, support_y, query_x, query_y in test:
+        runs = trained.trainer.runs
+        support_x, support_y, query_x, query_y = (
+            part.expand(runs, *part.shape[1:]) for part in (support_x, support_y, query_x, query_y)
+        )
+        adapted = trained.learner.adapt(trained.trainer.learned, (support_x, support_y))
+        adapted = replace(adapted, weights=change(adapted.weights))
+        output = inner.predict(adapted, query_x, support_x)
+        found.append(metrics(inner.loss_name, output, query_y)["accuracy"].cpu().double())
+    return torch.cat(found, dim=1).numpy().mean(1)
