@@ -205,9 +205,10 @@ class Tier:
         )
         iterations = min(setting.iterations, self.iterations or setting.iterations)
         if self.work is not None and iterations:
-            iterations = min(iterations, max(10, round(self.work / len(setting.rates) / setting.work(), -1)))
+            most = self.work / len(setting.rates) / setting.work()
+            iterations = min(iterations, max(10, int(float(f"{most:.2g}"))))
         test_tasks = min(self.test_tasks, setting.test_tasks or self.test_tasks)
-        return replace(setting, iterations=int(iterations), test_tasks=test_tasks)
+        return replace(setting, iterations=iterations, test_tasks=test_tasks)
 
     def looked(self, iterations: int) -> list[int]:
         """The meta-iterations after which test tasks are looked at; 0 and the end are among them."""
@@ -429,6 +430,8 @@ class _Run:
                 "optimizer_parameters": sum(
                     value[0].numel() for name, value in trainer.learned.items() if name.startswith("update.")
                 ),
+                # None for a run that has diverged
+                **{f"{what}_per_seed": rounded(values[mine].mean(1)) for what, values in measured.items()},
                 "test_accuracy_per_task": rounded(measured["test_accuracy"][alive].mean(0)) if alive else None,
                 "studies": {
                     name: {what: _of(values, mine) for what, values in s.items()} for name, s in studies.items()

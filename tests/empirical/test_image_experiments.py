@@ -1,0 +1,190 @@
+"""The image experiments on made images: what a record says, that a killed run goes on, and what each study measures."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from empirical.data import ImageSet
+from empirical.experiments import (
+    arnold2019_cnn,
+    arnold2019_omniglot_linear,
+    arnold2021_cnn,
+    arnold2021_linear_images,
+    few_shot,
+)
+from empirical.experiments.few_shot import Network, Setting, Tier, Trained, accuracies, learner_of
+from empirical.experiments.layer_studies import STUDIES, changed_after, layer_names
+from empirical.tasks.few_shot import FewShotTasks
+from empirical.trainer import CheckpointError, Trainer
+
+MODULES = (arnold2021_linear_images, arnold2021_cnn, arnold2019_omniglot_linear, arnold2019_cnn)
+CLASSES, SIDE = 24, 28
+NAMES = tuple(f"c{number:02}" for number in range(CLASSES))
+SPLIT = {"training": NAMES[:12], "validation": NAMES[12:18], "test": NAMES[18:]}
+TINY = Tier(seeds=2, test_tasks=12, looks=2, look_tasks=4, iterations=4, tasks_per_step=2)
+CELL = Setting("omniglot", 3, 2, 2, 1, Network(2), ((0.1, 0.003),))
+
+
+@pytest.fixture(scope="module")
+def images():
+    """Each class a pattern of its own with little noise, so that something can be learned."""
+    drawn = np.random.default_rng(0)
+    patterns = drawn.integers(0, 2, (CLASSES, 7, 7)).repeat(4, 1).repeat(4, 2) * 200
+    noise = drawn.integers(0, 50, (CLASSES, 12, SIDE, SIDE))
+    pixels = (patterns[:, None] + noise).astype(np.uint8).reshape(-1, SIDE, SIDE, 1)
+    return ImageSet(pixels, NAMES, tuple(range(0, 12 * CLASSES + 1, 12)))
+
+
+@pytest.fixture(autouse=True)
+def _made(monkeypatch, images):
+    """Omniglot is these images."""
+
+    def of(name, ways, shots, queries, *, pool=None, **_):
+        assert name == "omniglot"
+        return FewShotTasks(images, SPLIT, ways, shots, queries, pool=pool)
+
+    monkeypatch.setattr(FewShotTasks, "of", of)
+
+
+def run(settings, tier=TINY, studies=STUDIES, **options):
+    return few_shot.runner("made/made", settings, {"tiny": tier}, studies)("tiny", **options)
+
+
+def trained(setting):
+    setting = TINY.cut(setting)
+    learner = learner_of(setting, setting.rates[0][0])
+    trainer = Trainer(learner, setting.tasks(None), outer_lr=0.01, tasks_per_step=2, seed=[0, 1]).fit(30)
+    test = [trainer.draw(6, "test", number, [0]) for number in range(2)]
+    return Trained(setting, learner, trainer, test, 0)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.ID)
+def test_every_cell_can_be_built_and_lite_is_a_budget(module):
+    for name, setting in module.SETTINGS.items():
+        lite, full = (module.TIERS[tier].cut(setting) for tier in ("lite", "full"))
+        learner = learner_of(setting, setting.rates[0][0])
+        assert learner.inner.steps == setting.steps, name
+        assert full.iterations == setting.iterations and full.tasks_per_step == setting.tasks_per_step
+        if setting.iterations:
+            spent = lite.iterations * lite.work() * len(setting.rates)
+            assert lite.iterations in (10, setting.iterations) or spent == pytest.approx(3e12, rel=0.15), name
+        json.dumps(few_shot.declaration(full, *setting.rates[0], module.TIERS["full"]))
+
+
+def test_a_record_says_what_was_measured_and_how():
+    cells = {"search": replace(CELL, rates=((0.1, 0.003), (0.2, 0.001)))}
+    first, second = run(cells)
+    assert (first.setting, second.setting) == ("search, inner 0.1, outer 0.003", "search, inner 0.2, outer 0.001")
+    assert first.configuration == few_shot.declaration(TINY.cut(cells["search"]), 0.1, 0.003, TINY)
+    assert first.seeds == [0, 1] and first.parameter_count == first.details["model_parameters"] == 9795
+    assert first.learning_curve["meta_iteration"] == [0, 2, 4] and first.learning_curve["training_accuracy"][0] is None
+    assert set(first.final) == {
+        "test_accuracy",
+        "test_accuracy_over_tasks",
+        "test_accuracy_support_statistics",
+        "test_accuracy_without_adaptation",
+        "test_accuracy_from_scratch",
+        "validation_accuracy",
+    }
+    assert first.final["test_accuracy"].count == 2 and first.final["test_accuracy_over_tasks"].count == 12
+    assert np.mean(first.details["test_accuracy_per_task"]) == pytest.approx(
+        first.final["test_accuracy"].value, abs=1e-5
+    )
+    assert first.details["test_accuracy_per_seed"] != second.details["test_accuracy_per_seed"]
+    alone = run({"search": replace(CELL, rates=((0.2, 0.001),))})[0]
+    assert alone.details["test_accuracy_per_task"] == second.details["test_accuracy_per_task"]
+
+
+def test_it_learns_what_can_be_learned():
+    tier = replace(TINY, iterations=60, test_tasks=40)
+    (record,) = run({"MAML": replace(CELL, rates=((0.4, 0.01),))}, tier)
+    final = {name: metric.value for name, metric in record.final.items()}
+    assert final["test_accuracy"] > 0.8 > 0.6 > final["test_accuracy_without_adaptation"]
+    assert final["test_accuracy"] > final["test_accuracy_from_scratch"]
+
+
+def test_training_on_each_task_is_a_setting_without_meta_iterations():
+    bound = replace(
+        CELL, network=Network(), shots=8, steps=40, rates=((0.1, 0.0), (1.0, 0.0)), iterations=0, test_tasks=5
+    )
+    first, second = run({"bound": bound})
+    assert first.learning_curve["training_accuracy"] == [None] and first.details["seconds_per_meta_step"] is None
+    assert first.final["test_accuracy"].value > 0.9 and first.final["test_accuracy_over_tasks"].count == 5
+    assert "test_accuracy_from_scratch" not in second.final
+
+
+def test_a_killed_run_goes_on_to_the_same_record(tmp_path, monkeypatch):
+    cells = {"MAML": CELL}
+    whole = run(cells)[0]
+    fit = Trainer.fit
+
+    def killed(self, at):
+        fit(self, at)
+        if at == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Trainer, "fit", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(cells, work=tmp_path)
+    monkeypatch.setattr(Trainer, "fit", fit)
+    looked = json.loads((tmp_path / "maml" / "tested.json").read_text())["accuracy"]
+    assert list(looked) == ["0", "2"]
+    again = run(cells, work=tmp_path)[0]
+    assert again.learning_curve == whole.learning_curve
+    assert again.details["test_accuracy_per_task"] == whole.details["test_accuracy_per_task"]
+    with pytest.raises(CheckpointError, match=r"another run|other settings"):
+        (tmp_path / "maml" / "record.jsonl").unlink()
+        run({"MAML": replace(CELL, rates=((0.3, 0.003),))}, work=tmp_path)
+
+
+def test_anil_adapts_the_linear_layers_alone():
+    for network in (Network(2), Network(2, linnet=(64, 64))):
+        learner = learner_of(replace(CELL, learner="ANIL", network=network), 0.1)
+        assert {name.split(".")[0] for name in learner.inner.adapts} == {"head"}
+        assert len(learner.inner.adapts) == (6 if network.linnet else 2)
+
+
+def test_layers_are_frozen_one_at_a_time():
+    made = trained(CELL)
+    found = STUDIES["freezing"](made)
+    assert list(found["freezing only this"]) == ["C1", "C2", "FC"] == list(layer_names(made))
+    all_but_fc = learner_of(made.setting, made.setting.rates[0][0], adapts=["block*"])
+    assert (found["freezing only this"]["FC"] == accuracies(all_but_fc, made.trainer.learned, made.test).mean(1)).all()
+    assert not np.array_equal(found["adapting only this"]["FC"], found["freezing only this"]["FC"])
+
+
+def test_scaling_by_one_and_no_noise_change_nothing():
+    made = trained(CELL)
+    plain = accuracies(made.learner, made.trainer.learned, made.test).mean(1)
+    found = STUDIES["scaling"](made)
+    for layer in layer_names(made):
+        assert (found["before adaptation"][layer]["1"] == plain).all()
+        assert (found["after adaptation"][layer]["1"] == plain).all()
+    # batch norm takes a factor after adaptation away, but for its epsilon; a factor of 0 takes everything away
+    assert (abs(found["after adaptation"]["C2"]["32"] - plain) < 0.05).all()
+    assert found["after adaptation"]["FC"]["0"] == pytest.approx(1 / 3, abs=1e-6)
+    noise = STUDIES["noise"](made)
+    last = learner_of(made.setting, made.setting.rates[0][0], adapts=["block1.*", "head.*"])
+    assert (noise["0"] == accuracies(last, made.trainer.learned, made.test).mean(1)).all()
+    assert not np.array_equal(noise["0"], noise["2"])
+
+
+def test_pruning_after_adaptation():
+    made = trained(CELL)
+    found = STUDIES["pruning"](made)
+    plain = changed_after(made, made.test, lambda weights: weights)
+    assert (plain == accuracies(made.learner, made.trainer.learned, made.test).mean(1)).all()
+    assert (found["0"]["accuracy"] == plain).all() and found["0"]["share left"] > 0.99
+    shares = [each["share left"] for each in found.values()]
+    assert shares == sorted(shares, reverse=True) and shares[-1] < 0.2
+
+
+def test_a_collapsed_network_starts_where_the_network_is():
+    made = trained(replace(CELL, network=Network(linnet=(16, 8))))
+    found = STUDIES["collapsing"](made)
+    before = accuracies(made.learner, made.trainer.learned, made.test, 0).mean(1)
+    after = accuracies(made.learner, made.trainer.learned, made.test).mean(1)
+    assert found["collapsed, not adapted"] == pytest.approx(before)
+    assert not np.array_equal(found["collapsed, then adapted"], after)
