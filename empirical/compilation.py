@@ -17,11 +17,12 @@ import torch
 from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from .merging import merge_convolutions
+
 OPTIONS = {"realize_reads_threshold": 2, "realize_opcount_threshold": 8}
 """Inductor keeps more intermediate results than by default: meta-gradients use most of them several times over."""
 CPU_OPTIONS = {"cpp_wrapper": True, "size_asserts": False, "alignment_asserts": False}
 """The launches themselves are compiled too: a meta-step has hundreds, and from Python each costs microseconds."""
-
 FUSED_PRODUCT = 1 << 15
 """Entries of a matrix up to which its product with one vector is written out, which fuses it with what is around it."""
 
@@ -112,6 +113,9 @@ class Compiled:
             graph = make_fx(
                 on_list, decomposition_table=DECOMPOSITIONS, tracing_mode="fake", _allow_non_fake_inputs=True
             )(*examples)
+            if device.type == "cpu":
+                merge_convolutions(graph.graph)
+                graph.recompile()
             with torch.no_grad():
                 options = OPTIONS | (CPU_OPTIONS if device.type == "cpu" else {})
                 compiled = inductor(graph, examples, options=options)

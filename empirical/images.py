@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 How = tuple[Any, Any, Any, int]
 """Stride, padding, dilation, groups."""
@@ -86,9 +87,25 @@ def _last(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
 
+FEW_PLACES = 4
+"""Places of an output, H' · W', up to which a convolution is a product of matrices: the library's own are made for large images."""
+
+
+def _forward(x: Tensor, weight: Tensor, how: How) -> Tensor:
+    stride, padding, dilation, groups = how
+    form = _Columns.of(x.shape, weight.shape, how)
+    if x.device.type == "cpu" and form.few:
+        return form.image(form.unfold(x) @ form.matrix(weight))
+    return torch.ops.aten.convolution(_last(x), _last(weight), None, stride, padding, dilation, False, [0, 0], groups)
+
+
 def _backward(g: Tensor, x: Tensor, weight: Tensor, how: How, of_weight: bool) -> Tensor:
     # Of the one that is differentiated only the shape is read; a tensor that is there already costs nothing.
     stride, padding, dilation, groups = how
+    form = _Columns.of(x.shape, weight.shape, how)
+    if x.device.type == "cpu" and form.few:
+        rows = form.rows(g)
+        return form.weight(form.unfold(x).mT @ rows) if of_weight else form.fold(rows @ form.matrix(weight).mT)
     wanted = [not of_weight, of_weight, False]
     found = torch.ops.aten.convolution_backward(
         _last(g), _last(x), _last(weight), None, stride, padding, dilation, False, [0, 0], groups, wanted
@@ -96,15 +113,82 @@ def _backward(g: Tensor, x: Tensor, weight: Tensor, how: How, of_weight: bool) -
     return found[1 if of_weight else 0]
 
 
+@dataclass(frozen=True)
+class _Columns:
+    """A convolution as products of matrices, one for each of G groups: columns (G, n · H' · W', h · w · C) times weights.
+
+    Inputs are (n, G · C, H, W), outputs (n, G · O, H', W'), weights (G · O, C, h, w).
+    """
+
+    sizes: tuple[int, int]
+    kernel: tuple[int, int]
+    places: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    dilation: tuple[int, int]
+    groups: int
+
+    @classmethod
+    def of(cls, inputs: torch.Size, weights: torch.Size, how: How) -> _Columns:
+        """From shapes."""
+        sizes, kernel = tuple(inputs[2:]), tuple(weights[2:])
+        places = tuple(
+            (size + 2 * pad - apart * (k - 1) - 1) // step + 1
+            for size, k, step, pad, apart in zip(sizes, kernel, *how[:3], strict=True)
+        )
+        return cls(sizes, kernel, places, *how)
+
+    @property
+    def few(self) -> bool:
+        """Whether this is the faster way."""
+        return self.places[0] * self.places[1] <= FEW_PLACES and self.dilation == (1, 1)
+
+    def unfold(self, x: Tensor) -> Tensor:
+        """What each place of the output sees."""
+        (h, w), (down, right) = self.kernel, self.padding
+        padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, right, right, down, down))
+        seen = padded.unfold(1, h, self.stride[0]).unfold(2, w, self.stride[1])
+        return seen.unflatten(3, (self.groups, -1)).permute(3, 0, 1, 2, 5, 6, 4).flatten(4).flatten(1, 3)
+
+    def fold(self, columns: Tensor) -> Tensor:
+        """The transpose of `unfold`: each number is added to where it was seen."""
+        seen = columns.unflatten(2, (*self.kernel, -1)).unflatten(1, (-1, *self.places))
+        total = 0
+        for i in range(self.kernel[0]):
+            for j in range(self.kernel[1]):
+                # zeros between the places, as many as the stride leaves out, and around them
+                apart = F.pad(
+                    seen[:, :, :, None, :, None, i, j], (0, 0, 0, self.stride[1] - 1, 0, 0, 0, self.stride[0] - 1)
+                )
+                apart = apart.flatten(4, 5).flatten(2, 3)
+                top, left = i - self.padding[0], j - self.padding[1]
+                below, beside = self.sizes[0] - top - apart.shape[2], self.sizes[1] - left - apart.shape[3]
+                total = total + F.pad(apart, (0, 0, left, beside, top, below))
+        return total.permute(1, 0, 4, 2, 3).flatten(1, 2)
+
+    def matrix(self, weight: Tensor) -> Tensor:
+        """(G, h · w · C, O)."""
+        return weight.unflatten(0, (self.groups, -1)).permute(0, 3, 4, 2, 1).flatten(1, 3)
+
+    def weight(self, matrix: Tensor) -> Tensor:
+        """The way back."""
+        return matrix.unflatten(1, (*self.kernel, -1)).permute(0, 4, 3, 1, 2).flatten(0, 1)
+
+    def rows(self, y: Tensor) -> Tensor:
+        """Outputs as (G, n · H' · W', O)."""
+        return y.unflatten(1, (self.groups, -1)).permute(1, 0, 3, 4, 2).flatten(1, 3)
+
+    def image(self, rows: Tensor) -> Tensor:
+        """The way back."""
+        return rows.unflatten(1, (-1, *self.places)).permute(1, 0, 4, 2, 3).flatten(1, 2)
+
+
 class _Convolution(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: Tensor, weight: Tensor, how: How) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.how = how
-        stride, padding, dilation, groups = how
-        return torch.ops.aten.convolution(
-            _last(x), _last(weight), None, stride, padding, dilation, False, [0, 0], groups
-        )
+        return _forward(x, weight, how)
 
     @staticmethod
     def backward(ctx, g: Tensor):

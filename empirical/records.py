@@ -91,6 +91,16 @@ def environment(device: torch.device | str, dtype: torch.dtype) -> dict[str, Any
     return found
 
 
+def decisive(environment: dict[str, Any]) -> list[Any]:
+    """What of an environment could change a run's numbers, as plain JSON data: device, libraries, threads and code."""
+    return [
+        environment["device"],
+        environment["libraries"],
+        environment["threads"],
+        environment["code"]["source_sha256"],
+    ]
+
+
 def write(path: Path | str, records: Iterable[Record]) -> None:
     """Write the records, one line each, so that the file is either the old or the new one, never half of it.
 
@@ -120,13 +130,19 @@ def write_text(path: Path, text: str) -> None:
 def replace(path: Path | str, records: Iterable[Record], order: Sequence[str]) -> None:
     """Write records beside those of other settings that the file holds already, in the order of the settings given.
 
-    Raises RecordError where the file holds something else.
+    What begins with a name of `order` and goes on ("LR, from 0") follows behind, in that order too, whoever came first. Raises
+    RecordError where the file holds something else.
     """
     path = Path(path)
     known = {record.setting: record for record in read(path)} if path.exists() else {}
     known |= {record.setting: record for record in records}
     place = {setting: number for number, setting in enumerate(order)}
-    write(path, sorted(known.values(), key=lambda record: place.get(record.setting, len(place))))
+
+    def key(record: Record) -> tuple[int, int]:
+        longest = max((name for name in order if record.setting.startswith(name)), key=len, default=None)
+        return place.get(record.setting, len(place)), place.get(longest, len(place))
+
+    write(path, sorted(known.values(), key=key))
 
 
 def read(path: Path | str) -> list[Record]:

@@ -7,8 +7,12 @@ import json
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
-from . import shrinkage_memory
+import torch
+
+from .. import records
+from . import episodes, shrinkage_memory
 from .apart import Apart
 from .engine import ENGINES
 from .measuring import compare, table
@@ -35,7 +39,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="instead, the memory of Shrinkage's meta-gradient against its inner steps",
     )
+    what.add_argument(
+        "--episodes",
+        action="store_true",
+        help="instead, how fast tasks of images are drawn, against a DataLoader over image files",
+    )
     what.add_argument("--read", type=Path, metavar="FILE", help="measure nothing, and print what --json has left there")
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="with --episodes, the folder of the data sets, as for `data`"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="write the JSON there too, after each workload; a run that was interrupted goes on from it",
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON")
     form.add_argument("--markdown", action="store_true", help="print the table as Markdown")
@@ -53,6 +71,16 @@ def run(options: argparse.Namespace) -> int:
         found = shrinkage_memory.compare()
         print(json.dumps(found, indent=1) if options.json else shrinkage_memory.table(found))
         return 0
+    if options.episodes:
+        try:
+            found = episodes.compare(
+                options.data, options.rounds, report=lambda line: print(line, file=sys.stderr, flush=True)
+            )
+        except episodes.DisagreementError as error:
+            print(f"python -m empirical bench: {error}", file=sys.stderr)
+            return 1
+        print(json.dumps(found, indent=1) if options.json else episodes.table(found))
+        return 0
     if options.read:
         try:
             print(table(json.loads(options.read.read_text()), options.markdown))
@@ -64,13 +92,50 @@ def run(options: argparse.Namespace) -> int:
             return 2
         return 0
     engines = ENGINES | PEERS
+    wanted, names = options.workload or list(WORKLOADS), options.engine or list(engines)
+    try:
+        found = _begun(options.out, options.rounds, names)
+    except ValueError as error:
+        print(f"python -m empirical bench: {error}", file=sys.stderr)
+        return 2
     with ExitStack() as processes:
-        found = compare(
-            [WORKLOADS[name] for name in options.workload or WORKLOADS],
-            [processes.enter_context(Apart(engines[name])) for name in options.engine or engines],
-            options.rounds,
-            memory=MEMORY,
-            report=lambda line: print(line, file=sys.stderr, flush=True),
-        )
+        running = [processes.enter_context(Apart(engines[name])) for name in names]
+        for name in wanted:
+            if name in found.get("workloads", {}):
+                continue
+            one = compare(
+                [WORKLOADS[name]],
+                running,
+                options.rounds,
+                memory=MEMORY,
+                report=lambda line: print(line, file=sys.stderr, flush=True),
+            )
+            found = one | {"workloads": found.get("workloads", {}) | one["workloads"]}
+            if options.out:
+                records.write_text(options.out, json.dumps(found, indent=1) + "\n")
     print(json.dumps(found, indent=1) if options.json else table(found, options.markdown))
     return 0
+
+
+def _begun(path: Path | None, rounds: int, engines: list[str]) -> dict[str, Any]:
+    """What an earlier run has left in the file, if it can be gone on with; raises ValueError where it cannot."""
+    if path is None or not path.exists():
+        return {}
+    try:
+        found = json.loads(path.read_text())
+        before = found["rounds"], _place(found["environment"])
+        measured = [set(workload["engines"]) for workload in found["workloads"].values()]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise ValueError(f"{path} is not what --out writes: delete it, or give another file.") from None
+    now = rounds, _place(records.environment("cpu", torch.float32))
+    if before != now or any(each != set(engines) for each in measured):
+        raise ValueError(
+            f"{path} was measured with other code, engines or rounds, or in another environment: delete it, or give another file."
+        )
+    return found
+
+
+def _place(environment: dict[str, Any]) -> dict[str, Any]:
+    """What has to be the same for times to stand in one table: not memory, nor a tree that FILE itself may have made unclean."""
+    code = {key: value for key, value in environment["code"].items() if key != "tree_clean"}
+    return {key: value for key, value in environment.items() if key != "peak_memory_bytes"} | {"code": code}

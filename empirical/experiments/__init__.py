@@ -1,7 +1,8 @@
 """One readable file per figure or table of a paper; EXPERIMENTS maps each id to its module.
 
 A module has ID, SUMMARY (one line), TIERS and run(tier, *, device, seed, progress), which returns the
-records. One with several METHODS takes `methods` too, and `work`, a folder from which a killed run continues.
+records. One with several METHODS takes `methods` too, `work`, a folder from which a killed run continues, and `recorded`, finished
+records that are returned in place of a run.
 """
 
 from types import ModuleType

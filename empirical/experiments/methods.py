@@ -51,8 +51,9 @@ def runner(
         progress: Progress | None = None,
         methods: Sequence[str] | None = None,
         work: Path | None = None,
+        recorded: Sequence[Record] = (),
     ) -> list[Record]:
-        """Run the methods (all by default) and return their records. What is finished under `work` is not run again.
+        """Run the methods (all by default) and return their records; not what is finished under `work` or among those `recorded`.
 
         Raises ValueError for an unknown method, CheckpointError where `work` holds another run.
         """
@@ -62,7 +63,10 @@ def runner(
         found = []
         for name in methods or names:
             folder = None if work is None else work / slug(name)
-            found += _finished(prepared(tier, name, device, seed, progress, folder), name, folder)
+            prepared_run = prepared(tier, name, device, seed, progress, folder)
+            # a method's records are written down all at once: one of them stands for all
+            known = [record for record in recorded if record.details.get("fingerprint") == prepared_run.key]
+            found += known or _finished(prepared_run, name, folder)
         return found
 
     return run
@@ -93,8 +97,7 @@ def _finished(run: Run, name: str, folder: Path | None) -> list[Record]:
 
 def fingerprint(device: str, dtype: torch.dtype, *parts: Any) -> str:
     """A digest of these parts, plain JSON data, and of the code, libraries, device and threads: all that could change a run's numbers."""
-    here = records.environment(device, dtype)
-    told = [*parts, here["device"], here["libraries"], here["threads"], here["code"]["source_sha256"]]
+    told = [*parts, *records.decisive(records.environment(device, dtype))]
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 

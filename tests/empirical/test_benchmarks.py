@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from empirical.__main__ import main
-from empirical.benchmarks import measuring
+from empirical.benchmarks import command, measuring
 from empirical.benchmarks.apart import Apart
 from empirical.benchmarks.memory import peak_of_step
 from empirical.benchmarks.peers import PEERS, Failed
@@ -239,6 +239,47 @@ def test_what_was_measured_before_is_read_again(tmp_path, capsys):
         file.write_text(text)
         assert main(["bench", "--read", str(file)]) == 2
         assert "bench.json is not what `bench --json` prints" in capsys.readouterr().err
+
+
+def test_an_interrupted_benchmark_goes_on_where_it_was(tmp_path, capsys, monkeypatch):
+    compare, asked, file = measuring.compare, [], tmp_path / "bench.json"
+
+    def once(workloads, *arguments, **options):
+        asked.extend(workload.name for workload in workloads)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return compare(workloads, *arguments, **options | {"memory": None, "at_least": 0.0})
+
+    monkeypatch.setattr(command, "compare", once)
+    bench = ["bench", "--engine", "loop", "--rounds", "1", "--out", str(file)]
+    both = [*bench, "--workload", "W1_lr", "--workload", "W1_linnet"]
+    with pytest.raises(KeyboardInterrupt):
+        main(both)
+    first = json.loads(file.read_text())
+    assert list(first["workloads"]) == ["W1_lr"]
+    capsys.readouterr()
+    assert main([*both, "--json"]) == 0 and asked == ["W1_lr", "W1_linnet", "W1_linnet"]
+    found = json.loads(file.read_text())
+    assert found == json.loads(capsys.readouterr().out)
+    assert list(found["workloads"]) == ["W1_lr", "W1_linnet"]
+    assert found["workloads"]["W1_lr"] == first["workloads"]["W1_lr"]
+    code = found["environment"]["code"] | {"source_sha256": "another"}
+    others = {
+        "measured with other": [
+            found | {"rounds": 2},
+            found | {"environment": found["environment"] | {"threads": 99}},
+            found | {"environment": found["environment"] | {"code": code}},
+            found | {"workloads": {"W5": {"engines": {"other": {}}}}},
+        ],
+        "is not what --out writes": [[], {}, found | {"workloads": 1}],
+    }
+    for message, contents in others.items():
+        for content in contents:
+            file.write_text(json.dumps(content))
+            assert main(both) == 2
+            told = capsys.readouterr().err
+            assert message in told and "delete it, or give another file" in told
+            assert json.loads(file.read_text()) == content and len(asked) == 3
 
 
 class Dies:

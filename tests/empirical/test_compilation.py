@@ -5,9 +5,12 @@ from functools import partial
 import pytest
 import torch
 from engine_cases import CASES, F64, Case, distance, make_model, shaken
+from torch import nn
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from empirical import MAML, Trainer, compilation
 from empirical.compilation import Compiled, unavailable
+from empirical.merging import merge_convolutions
 from empirical.models import cnn
 
 needs_compiler = pytest.mark.skipif(unavailable() is not None, reason=f"Nothing can be compiled here: {unavailable()}.")
@@ -128,3 +131,65 @@ def test_on_a_gpu_the_compiled_and_graphed_step_is_the_plain_one(case):
     assert distance(trained("cuda"), expected) < 1e-8
     if unavailable("cuda") is None:
         assert distance(trained("cuda", compile=True), expected) < 1e-8
+
+
+HOW = ([2, 1], [1, 0], [1, 1], False, [0, 0], 3)
+
+
+def _sums(parts):
+    """One sum of each kind of convolution with others between, and terms that must stay by themselves."""
+    (x, w, g), (x2, w2, g2), other = parts
+    conv, back = torch.ops.aten.convolution, torch.ops.aten.convolution_backward
+
+    def of_input(g, w):
+        return back(g, x, w, None, *HOW, [True, False, False])[0]
+
+    def of_weight(x, g):
+        return back(g, x, w, None, *HOW, [False, True, False])[1]
+
+    y = conv(x, w, None, *HOW).permute(0, 2, 3, 1) + 2 * other + conv(x2, w2, None, *HOW).permute(0, 2, 3, 1)
+    twice = conv(x2, w, None, *HOW)  # is used in two places
+    unlike = conv(x, w, None, [1, 1], [0, 0], *HOW[2:])[:, :, : g.shape[2], : g.shape[3]]
+    return [
+        y,
+        of_input(g, w) + (x.sin() + of_input(g2, w2)),
+        of_weight(x, g) + of_weight(x2, g2),
+        twice + conv(x, w2, None, *HOW),
+        twice.square(),
+        unlike + conv(x2, w2, None, *HOW),
+    ]
+
+
+def test_convolutions_that_are_added_become_one():
+    torch.manual_seed(0)
+    draw = partial(torch.randn, dtype=torch.float64)
+    x, w = draw(4, 6, 7, 5), draw(12, 2, 3, 2)
+    g = torch.convolution(x, w, None, *HOW)
+    parts = (
+        (x, w, g),
+        (torch.randn_like(x), torch.randn_like(w), torch.randn_like(g)),
+        draw(g.permute(0, 2, 3, 1).shape),
+    )
+    graph = make_fx(_sums, tracing_mode="fake")(parts)
+    before = [out.clone() for out in graph(parts)]
+    assert merge_convolutions(graph.graph) == 3
+    graph.recompile()
+    for out, expected in zip(graph(parts), before, strict=True):
+        torch.testing.assert_close(out, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_a_convolutional_meta_gradient_has_pairs_to_merge():
+    """What the engine traces has the form that is looked for: two pairs less would go unnoticed but for the time."""
+    model = nn.Sequential(*[nn.Conv2d(2, 2, 3), nn.Tanh(), nn.Conv2d(2, 2, 3), nn.Flatten(), nn.Linear(32, 2)]).double()
+    learner = MAML(model, "mse", steps=1)
+    x, y = torch.randn(1, 2, 3, 2, 8, 8, dtype=torch.float64), torch.randn(1, 2, 3, 2, dtype=torch.float64)
+    names = list(learned := learner.init(1))
+
+    def gradients(*values):
+        return list(learner.gradients(dict(zip(names, values, strict=True)), (x, y, x, y))[0].values())
+
+    graph = make_fx(gradients, tracing_mode="fake", _allow_non_fake_inputs=True)(*learned.values())
+    assert merge_convolutions(graph.graph) == 3  # of the second layer; the images have no gradient
+    graph.recompile()
+    for out, expected in zip(graph(*learned.values()), gradients(*learned.values()), strict=True):
+        torch.testing.assert_close(out, expected, rtol=1e-11, atol=1e-13)

@@ -285,7 +285,9 @@ def test_in_place_layers_of_the_users_own_model_stay_as_they_are():
 
 @pytest.mark.parametrize("check", [gradcheck, gradgradcheck])
 @pytest.mark.parametrize(
-    "how", [((1, 1), (1, 1), (1, 1), 1), ((2, 1), (0, 1), (1, 2), 2)], ids=["plain", "all different"]
+    "how",
+    [((1, 1), (1, 1), (1, 1), 1), ((2, 1), (0, 1), (1, 2), 2), ((3, 2), (1, 0), (1, 1), 2)],
+    ids=["plain", "all different", "few places"],
 )
 def test_convolutions_differentiate_numerically(check, how):
     torch.manual_seed(0)
@@ -294,6 +296,25 @@ def test_convolutions_differentiate_numerically(check, how):
     assert check(lambda x, w: images.convolve(x, w, *how), (x, weight))
     g = torch.randn_like(images.convolve(x, weight, *how)).requires_grad_()
     assert check(lambda x, g: images.convolution_weight_gradient(x, g, weight, *how), (x, g))
+
+
+@pytest.mark.parametrize("stride", [(1, 1), (2, 3)])
+@pytest.mark.parametrize("padding", [(0, 0), (1, 0), (2, 3)])
+@pytest.mark.parametrize(("groups", "kernel"), [(1, (3, 3)), (2, (2, 4)), (4, (1, 1))])
+def test_a_convolution_as_a_product_of_matrices_is_the_librarys(stride, padding, groups, kernel, monkeypatch):
+    torch.manual_seed(0)
+    x, weight = torch.randn(3, 4, 5, 6, dtype=F64), torch.randn(8, 4 // groups, *kernel, dtype=F64)
+    how = (stride, padding, (1, 1), groups)
+    g = torch.randn_like(torch.conv2d(x, weight, None, *how))
+    made = []
+    for places in (0, 1000):
+        monkeypatch.setattr(images, "FEW_PLACES", places)
+        assert images._Columns.of(x.shape, weight.shape, how).few == bool(places)
+        gradients = [images._backward(g, x, weight, how, of_weight) for of_weight in (False, True)]
+        made.append([images._forward(x, weight, how), *gradients])
+    for library, product in zip(*made, strict=True):
+        assert library.shape == product.shape
+        torch.testing.assert_close(product, library, rtol=1e-12, atol=1e-12)
 
 
 def channels(x):
