@@ -19,29 +19,31 @@ class UnreadableRecord(ValueError):
     """A file that should be the record of a run and is not; the message names the file."""
 
 
-def find(record: str, results: Path | None = None) -> Path:
+def find(record: str, results: Path | None = None, tier: str = "full") -> Path:
     """The file of a record such as "arnold2021/figure1-left".
 
     Args:
         record: the experiment's id, as `python -m empirical list` prints it.
         results: the folder of records; by default `results` in the current folder, then beside the packages.
+        tier: the tier that was run; those but the full one have files of their own.
 
     Raises:
         MissingRecord: the file is in none of them.
     """
     here, home = Path("results"), Path(__file__).resolve().parent.parent / "results"
     folders = [here, home] if results is None else [results]
+    file = f"{record}.jsonl" if tier == "full" else f"{record}.{tier}.jsonl"
     for folder in folders:
-        path = folder / f"{record}.jsonl"
+        path = folder / file
         if path.is_file():
             return path
-    command = f"python -m empirical run {record} --tier full" + ("" if results is None else f" --out {results}")
+    command = f"python -m empirical run {record} --tier {tier}" + ("" if results is None else f" --out {results}")
     looked = " or ".join(repr(str(folder)) for folder in folders)
-    raise MissingRecord(f"there is no record {record}.jsonl in {looked}: make it with `{command}`.")
+    raise MissingRecord(f"there is no record {file} in {looked}: make it with `{command}`.")
 
 
-def read(record: str, results: Path | None = None) -> dict[str, Record]:
-    """The records of an experiment by setting (such as "shallow" and "deep").
+def read(record: str, results: Path | None = None, tier: str = "full") -> dict[str, Record]:
+    """The records of an experiment by setting (such as "shallow" and "deep"); the arguments are those of `find`.
 
     Raises:
         MissingRecord: there is no such file.
@@ -50,7 +52,7 @@ def read(record: str, results: Path | None = None) -> dict[str, Record]:
     # here because torch takes seconds to import, and most figures read no record
     from empirical import records
 
-    path = find(record, results)
+    path = find(record, results, tier)
     try:
         return {found.setting: found for found in records.read(path)}
     except records.RecordError as error:

@@ -146,6 +146,12 @@ class Setting:
         """Its network."""
         return self.network.module(self.dataset, self.ways)
 
+    def candidates(self, name: str) -> dict[tuple[float, float], str]:
+        """What the record of each pair of rates is called."""
+        if len(self.rates) == 1:
+            return {self.rates[0]: name}
+        return {(inner, outer): f"{name}, inner {inner:g}, outer {outer:g}" for inner, outer in self.rates}
+
     def work(self) -> float:
         """About how many multiplications a meta-iteration is, its overhead among them.
 
@@ -376,13 +382,14 @@ class _Run:
         return float(np.median(taken)) / trainer.runs
 
     def _drawn(self, trainer: Trainer, split: str, count: int) -> Iterator[tuple[Tensor, ...]]:
-        """Tasks of a split in pieces, each (1, t, ...): they hang on the experiment's seed alone, and are no pool's."""
+        """Tasks of a split in pieces, each (1, t, ...): they hang on the experiment's seed alone, and are no pool's.
+
+        They are drawn on the CPU, so that every device is judged on the same ones.
+        """
         piece = max(1, 1000 // (self.setting.ways * (self.setting.shots + self.setting.queries)))
         for number, at in enumerate(range(0, count, piece)):
-            drawn = self.fresh.sample(
-                min(piece, count - at), generator(self.seed, split, number, self.device), split, trainer.dtype
-            )
-            yield tuple(part[None] for part in drawn)
+            drawn = self.fresh.sample(min(piece, count - at), generator(self.seed, split, number), split, trainer.dtype)
+            yield tuple(part[None].to(trainer.device) for part in drawn)
 
     def _accuracies(self, learner, trainer: Trainer, test, steps: int | None = None) -> np.ndarray:
         """As `accuracies`; nan for a run that has diverged."""
@@ -405,7 +412,7 @@ class _Run:
         of_model = {name: value[0].numel() for name, value in trainer.learned.items() if name.startswith("model.")}
         return Record(
             experiment=self.experiment,
-            setting=self.name + (f", inner {inner:g}, outer {outer:g}" if pairs > 1 else ""),
+            setting=setting.candidates(self.name)[inner, outer],
             tier=self.tier_name,
             configuration=declaration(setting, inner, outer, self.tier),
             seeds=self.seeds,

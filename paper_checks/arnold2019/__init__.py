@@ -1,6 +1,17 @@
-"""The claims of arnold2019 about meta-optimizers, its synthetic experiments and the sizes of its models, in the paper's order."""
+"""The claims of arnold2019 about meta-optimizers, its experiments and the sizes of its models, in the paper's order."""
 
-from . import cnn_sizes, comparisons, inner_loop, kronecker, logistic, low_rank, parameter_counts, synthetic
+from . import (
+    cnn_sizes,
+    comparisons,
+    image_experiments,
+    inner_loop,
+    kronecker,
+    logistic,
+    low_rank,
+    parameter_counts,
+    printed_tables,
+    synthetic,
+)
 from .paper import PAPER
 
 __all__ = ["PAPER"]
@@ -14,6 +25,8 @@ _ROOMS = (
     parameter_counts,
     cnn_sizes,
     synthetic,
+    image_experiments,
+    printed_tables,
 )  # each declares its claims
 _ORDER = {locator: position for position, locator in enumerate(PAPER.locators)}
 PAPER.claims.sort(key=lambda claim: _ORDER[claim.locator])

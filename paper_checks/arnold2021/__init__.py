@@ -7,9 +7,11 @@ from . import (
     deep_updates,
     figure1_left,
     figure1_right,
+    image_experiments,
     insights,
     logistic,
     meta_optimizers,
+    printed_tables,
     shallow_model,
 )
 from .paper import PAPER
@@ -27,6 +29,8 @@ _ROOMS = (  # each declares its claims
     figure1_left,
     figure1_right,
     meta_optimizers,
+    image_experiments,
+    printed_tables,
 )
 _ORDER = {locator: position for position, locator in enumerate(PAPER.locators)}
 PAPER.claims.sort(key=lambda claim: _ORDER[claim.locator])

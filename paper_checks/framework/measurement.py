@@ -66,12 +66,14 @@ class Near:
         standard_error: that of the published number; None where the paper gives none: the same protocol is then taken to
             have the same error as ours.
         z: how many standard errors the two may differ by.
+        most: the most that the standard errors may allow for, so that a number measured without precision is not near everything.
     """
 
     published: float
     reading_error: float = 0.0
     standard_error: float | None = None
     z: float = 3.0
+    most: float | None = None
 
     def __post_init__(self) -> None:
         _check(**vars(self))
@@ -79,14 +81,18 @@ class Near:
     def margin(self, estimate: Estimate) -> float:
         ours = estimate.standard_error
         theirs = ours if self.standard_error is None else self.standard_error
-        return self.z * hypot(theirs, ours) + self.reading_error - abs(estimate.value - self.published)
+        allowed = self.z * hypot(theirs, ours)
+        if self.most is not None:
+            allowed = min(allowed, self.most)
+        return allowed + self.reading_error - abs(estimate.value - self.published)
 
     def admits(self, estimate: Estimate) -> bool:
         return self.margin(estimate) >= 0
 
     def __str__(self) -> str:
         reading = f" + {self.reading_error:g}" if self.reading_error else ""
-        return f"{self.published:g} within {self.z:g} standard errors of the difference{reading}"
+        most = "" if self.most is None else f", at most {self.most:g},"
+        return f"{self.published:g} within {self.z:g} standard errors of the difference{most}{reading}"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
@@ -49,11 +50,13 @@ class Accuracy:
 
     Attributes:
         value: the number.
+        exact: the number as its digits have it.
         standard_deviation: the one that stands beside it; None where none does. The paper does not say of what.
         reading_error: half a unit of its last digit.
     """
 
     value: float
+    exact: Fraction
     standard_deviation: float | None
     reading_error: float
 
@@ -127,4 +130,5 @@ def accuracy(paper: str, source: str, data: str, method: str) -> Accuracy:
         raise NotPublished(f"there is no accuracy {source}, {data}, {method} of {paper}; there are {there}")
     row = known[source, data, method]
     spread = row["standard_deviation"]
-    return Accuracy(float(row["accuracy"]), float(spread) if spread else None, float(row["reading_error"]))
+    number = Fraction(row["accuracy"])
+    return Accuracy(float(number), number, float(spread) if spread else None, float(row["reading_error"]))

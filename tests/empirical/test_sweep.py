@@ -16,6 +16,7 @@ from empirical.__main__ import main
 from empirical.experiments import EXPERIMENTS, arnold2021_figure1_right, arnold2021_figure2, logistic
 from empirical.experiments.running import Job
 from empirical.sweep import jobs
+from empirical.sweep.command import jobs_of
 
 ROOT = Path(__file__).resolve().parents[2]
 PLANE = "arnold2021/figure1-right"
@@ -203,6 +204,16 @@ def test_bad_input_exits_with_2_and_one_line(arguments, words, capsys):
         code = caught.code
     captured = capsys.readouterr()
     assert code == 2 and words in captured.err and len(captured.err.splitlines()) == 1 and captured.out == ""
+
+
+def test_a_pattern_stands_for_the_methods_that_it_matches(tmp_path):
+    made = jobs_of(["arnold2021/cnn"], "lite", ["cifar-fs CNN(3)*", "omniglot CNN(2) ANIL"], [0], tmp_path)
+    assert [job.methods[0] for job in made] == [
+        "cifar-fs CNN(3) MAML",
+        "cifar-fs CNN(3) MAML w/ LinNet",
+        "cifar-fs CNN(3) MAML w/ meta-KFO",
+        "omniglot CNN(2) ANIL",
+    ]
 
 
 def test_one_process_leads_a_sweep(tmp_path, monkeypatch, capsys):

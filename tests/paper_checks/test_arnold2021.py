@@ -14,7 +14,7 @@ from paper_checks.framework.running import accepted, run
 
 FORMULAS_AS_PRINTED = Path(__file__).parents[3] / "shared" / "papers" / "arnold_equations.md"
 CLAIMS = {claim.id: claim for claim in PAPER.claims}
-# a measured claim's bounds and control are held against made-up records in test_synthetic_experiments.py
+# a measured claim's bounds are held against made-up records in test_synthetic_experiments.py and test_image_experiments.py
 JUDGED = [id for id, claim in CLAIMS.items() if not isinstance(claim.build(), Definition | Measurement)]
 
 
@@ -46,3 +46,19 @@ def test_every_claim_has_a_witness_and_can_fail(id):
         changed = replace(content, stated=content.control, weaker=None)
     judged = judge(replace(claim, build=lambda: changed))
     assert judged.verdict not in ("proved", "proved-up-to", "conditional")
+
+
+@pytest.mark.parametrize(
+    ("id", "verdict", "told"),
+    [
+        ("t1-printed-below-six", "refuted", "it does in all nine cells but Omniglot's with CNN(4)"),
+        ("t1-printed-six-degrades", "refuted", "= −0.40. Right is: there are on Omniglot alone"),
+        ("t1-printed-six-linnet", "conditional", "holds if further means: than with four layers"),
+        ("t1-printed-mini-imagenet", "proved", "= 0.30"),
+        ("t3-printed-as-t1", "refuted", "= −0.20. Right is: it has on CIFAR-FS and mini-ImageNet"),
+        ("fig4-printed-size", "refuted", "from CNN(4) to CNN(6) on Omniglot"),
+    ],
+)
+def test_what_is_said_of_the_printed_tables(id, verdict, told):
+    found = judge(CLAIMS[f"arnold2021.{id}"])
+    assert found.verdict == verdict and told in found.reason and not found.problems

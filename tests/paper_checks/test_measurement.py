@@ -84,6 +84,15 @@ def test_a_bound_that_means_nothing_is_refused(make):
         make()
 
 
+def test_what_the_standard_errors_allow_for_can_have_a_limit():
+    bound = Near(5.0, 0.25, most=0.5)
+    assert bound.admits(Estimate(5.75, 10.0)) and not bound.admits(Estimate(5.8125, 10.0))
+    assert bound.margin(Estimate(5.0, 0.0)) == 0.25
+    assert str(bound) == "5 within 3 standard errors of the difference, at most 0.5, + 0.25"
+    with pytest.raises(ValueError, match="a bound's most is -1"):
+        Near(5.0, most=-1)
+
+
 def test_bounds_and_estimates_read_as_a_person_would_write_them():
     assert str(Near(5.424, 0.001)) == "5.424 within 3 standard errors of the difference + 0.001"
     assert str(Above(0)) == "above 0 by 3 standard errors"

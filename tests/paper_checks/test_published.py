@@ -1,11 +1,17 @@
 """The papers' own numbers: the table of results against the curves, and what the readers say of what is not there."""
 
+import csv
 import subprocess
 import sys
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
-from paper_checks.published import NotPublished, curve, curves, result, results
+import paper_checks.published
+from paper_checks.printed_accuracies import Cell, Inequality, equal, holding, holding_in_floats, less, reversed_, within
+from paper_checks.published import NotPublished, accuracy, curve, curves, result, results
 
 # where each method's curve is shown
 FIGURES = {"linear": ("3a", "6a", "7a"), "spiral": ("3b", "6b", "7b")}
@@ -65,6 +71,54 @@ def test_one_result_by_name():
 def test_what_is_not_there_is_answered_by_what_is(call, said):
     with pytest.raises(NotPublished, match=said):
         call()
+
+
+@pytest.mark.parametrize(("paper", "count"), [("arnold2019", 75), ("arnold2021", 57)])
+def test_an_accuracy_is_known_to_half_a_unit_of_its_last_digit(paper, count):
+    with (Path(paper_checks.published.__file__).parent / f"{paper}_accuracies.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == count == len({(row["source"], row["data"], row["method"]) for row in rows})
+    for row in rows:
+        if row["source"] != "Figure 1":  # whole percents in the text
+            exponent = Decimal(row["accuracy"]).as_tuple().exponent
+            assert Decimal(row["reading_error"]) == Decimal(5).scaleb(exponent - 1)
+        found = accuracy(paper, row["source"], row["data"], row["method"])
+        assert found.exact == Fraction(row["accuracy"]) and found.value == float(found.exact) and 0 < found.value < 1
+
+
+FIRST, SECOND = (Cell("arnold2021", "Table 1", "Omniglot", f"CNN(2) {method}") for method in ("MAML w/ LinNet", "MAML"))
+
+
+@pytest.mark.parametrize(
+    ("stated", "holds"),
+    [
+        (less(FIRST, SECOND), True),  # 0.881 − 0.668
+        (less(SECOND, FIRST), False),
+        (less(FIRST, SECOND, "0.213"), False),
+        (less(FIRST, SECOND, "0.213", strict=False), True),
+        (less(FIRST, SECOND, "0.2129"), True),
+        (less(FIRST, FIRST), False),
+        (Inequality(((2, FIRST), (-1, SECOND)), "1.094", strict=False), True),
+        (Inequality(((-1, FIRST),), "-0.881"), False),
+    ],
+)
+def test_an_inequality_of_printed_accuracies(stated, holds):
+    assert holding((stated,)).holds == holding_in_floats((stated,)).holds == holds
+    assert holding((reversed_(stated),)).holds == holding_in_floats((reversed_(stated),)).holds != holds
+
+
+def test_equal_and_within():
+    assert holding(equal(FIRST, FIRST)).holds and not holding(equal(FIRST, SECOND)).holds
+    assert holding(within(FIRST, SECOND, "0.213")).holds == holding(within(SECOND, FIRST, "0.213")).holds is True
+    assert not holding(within(FIRST, SECOND, "0.212")).holds and not holding(within(SECOND, FIRST, "0.212")).holds
+
+
+def test_an_inequality_is_told_by_what_is_printed():
+    first, second = "88.10 CNN(2) MAML w/ LinNet (Table 1, Omniglot)", "66.80 CNN(2) MAML (Table 1, Omniglot)"
+    assert str(less(FIRST, SECOND)) == f"{first} − {second} = 21.30"
+    assert str(less(FIRST, SECOND, "-0.02", strict=False)) == f"{first} − {second} = 21.30, said to be at least −2.00"
+    assert str(Inequality(((-1, FIRST),), "-0.25", strict=False)) == f"{first}, said to be at most 25.00"
+    assert str(reversed_(less(FIRST, SECOND, "0.1"))) == f"{first} − {second} = 21.30, said to be at most 10.00"
 
 
 def test_reading_them_needs_neither_sympy_nor_torch():

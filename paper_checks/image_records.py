@@ -1,0 +1,306 @@
+"""What the claims about the image experiments of both Arnold papers read from the recorded runs, as numbers with standard errors.
+
+A claim is judged on the full tier where it has all cells that the claim needs as they are declared now, else on the lite tier where that
+has them all: tiers are never mixed. A published accuracy is judged on the full tier alone. A run that diverged counts as a guess. Of a
+search, the candidate is read that the validation tasks prefer; no choice looks at a test task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from math import hypot, sqrt
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import recorded
+from .framework import Above, Below, Bound, Estimate, Measurement, Near, NotRun
+
+if TYPE_CHECKING:
+    from empirical.records import Record
+
+    from .published import Accuracy
+
+__all__ = [
+    "Cell",
+    "Number",
+    "Reader",
+    "above_chance",
+    "accuracy",
+    "combined",
+    "difference",
+    "level",
+    "levels",
+    "orderings",
+    "over_seeds",
+    "read",
+    "same",
+]
+
+ORDERED = Above(0.0)
+"""The bound of a difference that is said to be positive."""
+LEARNED = Above(0.1)
+"""Above chance by this is a network of which it can be said that something leaves it as it is."""
+WITHIN, MOST, MOVED = 0.03, 0.04, 0.15
+"""Of a published accuracy: how far ours may be from it, what the standard errors may add, and how far the control is moved."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a table, as it was run."""
+
+    record: Record
+
+    @property
+    def chance(self) -> float:
+        """The accuracy of a guess."""
+        return 1 / self.record.configuration["ways"]
+
+    @property
+    def diverged(self) -> np.ndarray:
+        """Of each seed, whether its run left the finite numbers."""
+        return np.array([at is not None for at in self.record.details["diverged_at"]])
+
+    @property
+    def data(self) -> str:
+        """What two cells have in common whose accuracies are of the same test tasks and the same seeds."""
+        keys = ("dataset", "split", "ways", "shots", "queries", "test_tasks")
+        told = self.record.configuration
+        return str([*(told[key] for key in keys), told["network"]["side"], self.record.seeds])
+
+    def by_seed(self, what: str = "test_accuracy") -> np.ndarray:
+        """Of each seed, the mean over tasks."""
+        values = self.record.details.get(f"{what}_per_seed")
+        if values is None:
+            raise NotRun(f"the {self.record.tier} record of {self.record.setting} has no {what} by seed: run it again")
+        return self.guessing(values)
+
+    def per_task(self) -> np.ndarray:
+        """Of each test task, the mean over seeds."""
+        values = self.record.details["test_accuracy_per_task"]
+        if values is None:
+            values = [self.chance] * self.record.configuration["test_tasks"]
+        share = self.diverged.mean()
+        return (1 - share) * np.array(values) + share * self.chance
+
+    def studied(self, study: str, *names: str) -> np.ndarray:
+        """Of each seed, what a study measured, on the first test tasks."""
+        found: Any = self.record.details["studies"][study]
+        for name in names:
+            found = found[name]
+        return self.guessing(found)
+
+    def guessing(self, values: list[float | None]) -> np.ndarray:
+        """Accuracies by seed, a guess for those that diverged."""
+        known = [self.chance if value is None else value for value in values]
+        return np.where(self.diverged, self.chance, known)
+
+    def __str__(self) -> str:
+        """What was run."""
+        told = self.record.configuration
+        run = f"{told['iterations']:,} meta-iterations of {told['tasks_per_step']} tasks"
+        run = run if told["iterations"] else "no meta-training"
+        lost, seeds = int(self.diverged.sum()), len(self.record.seeds)
+        guessed = f", {lost} of {seeds} seeds diverged, counted as {self.chance:g}" if lost else ""
+        return f"{self.record.setting} ({self.record.tier}, {run}{guessed})"
+
+
+@cache
+def _records(experiment: str, tier: str) -> dict[str, Record]:
+    try:
+        return recorded.read(experiment, tier=tier)
+    except recorded.MissingRecord as error:
+        raise NotRun(str(error) if tier == "full" else f"there is no record of the {tier} tier") from None
+
+
+def read(experiment: str, name: str, tier: str) -> Cell:
+    """A setting's record; of a search, that of the candidate with the best validation accuracy, the first of equals.
+
+    Raises NotRun where there is none, or one of another protocol.
+    """
+    from empirical.experiments import EXPERIMENTS
+    from empirical.experiments.few_shot import declaration
+
+    module, found = EXPERIMENTS[experiment], _records(experiment, tier)
+    names = module.SETTINGS[name].candidates(name)
+    lacking = [each for each in names.values() if each not in found]
+    if lacking:
+        raise NotRun(f"the {tier} record of {experiment} has no {lacking[0]}")
+    setting, candidates = module.TIERS[tier].cut(module.SETTINGS[name]), []
+    for (inner, outer), each in names.items():
+        record, declared = found[each], declaration(setting, inner, outer, module.TIERS[tier])
+        given = record.configuration
+        differing = sorted(key for key in {*declared, *given} if declared.get(key) != given.get(key))
+        if record.tier != tier or differing:
+            what = " and ".join(differing) or "tier"
+            raise NotRun(f"the {tier} record of {each} is stale: its {what} is not what is declared now")
+        candidates.append(Cell(record))
+    return _preferred(candidates)
+
+
+def _preferred(cells: list[Cell]) -> Cell:
+    """The one that the validation tasks prefer."""
+    return max(cells, key=lambda cell: cell.by_seed("validation_accuracy").mean())
+
+
+@dataclass(frozen=True)
+class Reader:
+    """The cells of an experiment as one tier ran them."""
+
+    experiment: str
+    tier: str
+
+    def __getitem__(self, names: str | tuple[str, ...]) -> Cell:
+        """A cell by its setting's name; of several settings, that which the validation tasks prefer. Raises NotRun."""
+        names = (names,) if isinstance(names, str) else names
+        return _preferred([read(self.experiment, name, self.tier) for name in names])
+
+
+Name = str | tuple[str, ...]
+"""Of a setting; or of several, readings of one cell among which the validation tasks choose."""
+Number = Callable[[Reader], Estimate]
+"""A number that is made of cells of one tier."""
+
+
+def over_seeds(by_seed: np.ndarray, evidence: str) -> Estimate:
+    """A mean over seeds; its standard error counts seeds alone."""
+    error = by_seed.std(ddof=1) / sqrt(len(by_seed)) if len(by_seed) > 1 else 0.0
+    return Estimate(float(by_seed.mean()), float(error), f"{evidence}; its standard error is over seeds alone")
+
+
+def combined(*terms: tuple[float, Cell]) -> Estimate:
+    """A sum of multiples of accuracies. Cells on the same tasks and seeds are paired; its standard error counts both."""
+    groups: dict[str, list[tuple[float, Cell]]] = {}
+    for factor, cell in terms:
+        groups.setdefault(cell.data, []).append((factor, cell))
+    value, errors = 0.0, [0.0]
+    for group in groups.values():
+        per_task = np.sum([factor * cell.per_task() for factor, cell in group], 0)
+        by_seed = np.sum([factor * cell.by_seed() for factor, cell in group], 0)
+        value += float(per_task.mean())
+        errors += [float(each.std(ddof=1)) / sqrt(len(each)) for each in (per_task, by_seed) if len(each) > 1]
+    told = " ".join(f"{'−' if factor < 0 else '+'} {cell}" for factor, cell in terms).removeprefix("+ ")
+    unpaired = "; not on the same tasks, so not paired" if len(groups) > 1 else ""
+    return Estimate(value, hypot(*errors), told + unpaired)
+
+
+def above_chance(name: Name) -> Number:
+    """By how much a cell's test accuracy exceeds that of a guess."""
+
+    def number(reader: Reader) -> Estimate:
+        found = accuracy(name)(reader)
+        return replace(found, value=found.value - reader[name].chance)
+
+    return number
+
+
+def accuracy(name: Name) -> Number:
+    """A cell's test accuracy."""
+
+    def number(reader: Reader) -> Estimate:
+        cell = reader[name]
+        found = combined((1.0, cell))
+        told = found.evidence
+        if "test_accuracy_support_statistics_per_seed" in cell.record.details:
+            other = cell.by_seed("test_accuracy_support_statistics").mean()
+            told += f"; {other:.4f} where batch norm sees the support points alone"
+        return replace(found, evidence=told)
+
+    return number
+
+
+def difference(first: Name, second: Name) -> Number:
+    """The first cell's test accuracy minus the second's."""
+    return lambda reader: combined((1.0, reader[first]), (-1.0, reader[second]))
+
+
+def _measured(experiment: str, numbers: Mapping[str, Number], tiers: tuple[str, ...]) -> dict[str, Estimate]:
+    """All numbers from the first tier that has all of their cells."""
+    missing = []
+    for tier in tiers:
+        try:
+            return {part: number(Reader(experiment, tier)) for part, number in numbers.items()}
+        except NotRun as reason:
+            missing.append(str(reason).rstrip("."))
+    raise NotRun("; ".join(missing))
+
+
+def _level(experiment: str, numbers: Mapping[str, Number]) -> dict[str, Estimate]:
+    """All numbers from the full tier; without it the message tells what the lite one has."""
+    try:
+        return _measured(experiment, numbers, ("full",))
+    except NotRun as reason:
+        told = []
+        for part, number in numbers.items():
+            try:
+                found = number(Reader(experiment, "lite"))
+            except NotRun:
+                continue
+            told.append(f"{part} {found} ({found.evidence})")
+        lite = f"; the lite tier, which judges no level, has {'; '.join(told)}" if told else ""
+        raise NotRun(str(reason).rstrip(".") + lite) from None
+
+
+def _command(experiment: str) -> str:
+    return f"python -m empirical run {experiment} --tier full"
+
+
+def level(published: float, within: float = WITHIN) -> Near:
+    """The bound of a published number: so near, and three standard errors, which may add no more than MOST."""
+    return Near(published, within, most=MOST)
+
+
+def levels(
+    experiment: str, numbers: Mapping[str, Number], printed: Mapping[str, Accuracy | Near], note: str = ""
+) -> Measurement:
+    """Published numbers, judged on the full tier alone. The control moves each towards ½, where it still is an accuracy."""
+    bounds = {part: each if isinstance(each, Near) else level(each.value) for part, each in printed.items()}
+    return Measurement(
+        lambda: _level(experiment, numbers),
+        bounds,
+        {part: _moved(b) for part, b in bounds.items()},
+        _command(experiment),
+        note,
+    )
+
+
+def orderings(
+    experiment: str,
+    numbers: Mapping[str, Number],
+    bounds: Mapping[str, Bound] | Bound = ORDERED,
+    note: str = "",
+    learned: Name | None = None,
+) -> Measurement:
+    """Differences and the like, judged on one tier; the control is their reverse.
+
+    A statement that something makes no difference is true of a network that only guesses: give the one that must have `learned`.
+    """
+    declared = dict(bounds) if isinstance(bounds, Mapping) else dict.fromkeys(numbers, bounds)
+    if learned is not None:
+        part = f"{learned if isinstance(learned, str) else learned[0].rpartition(', ')[0]} − chance"
+        numbers, declared = {**numbers, part: above_chance(learned)}, {**declared, part: LEARNED}
+    return Measurement(
+        lambda: _measured(experiment, numbers, ("full", "lite")),
+        declared,
+        {part: _reverse(bound) for part, bound in declared.items()},
+        _command(experiment),
+        note,
+    )
+
+
+def same(within: float) -> Near:
+    """The bound of a difference that is said to be none."""
+    return Near(0.0, within, 0.0, most=MOST)
+
+
+def _moved(bound: Near) -> Near:
+    published = bound.published + (MOVED if bound.published < 0.5 else -MOVED)
+    return Near(round(published, 6), bound.reading_error, bound.standard_error, bound.z, bound.most)
+
+
+def _reverse(bound: Bound) -> Bound:
+    if isinstance(bound, Near):
+        return _moved(bound)
+    return (Below if isinstance(bound, Above) else Above)(bound.threshold, bound.z)

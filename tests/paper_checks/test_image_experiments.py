@@ -1,0 +1,355 @@
+"""The measured claims about the image experiments: each can be reproduced, fail, or not be run; and which tier judges what."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from empirical import records as files
+from empirical.experiments import EXPERIMENTS, arnold2019_cnn, layer_studies
+from empirical.experiments.few_shot import declaration
+from empirical.records import Record
+from paper_checks import image_records
+from paper_checks.arnold2019 import PAPER as ARNOLD2019
+from paper_checks.arnold2019 import image_experiments as room2019
+from paper_checks.arnold2021 import PAPER as ARNOLD2021
+from paper_checks.arnold2021 import image_experiments as room2021
+from paper_checks.framework import Measurement, NotRun
+from paper_checks.framework.judging import judge
+from paper_checks.image_records import Reader, accuracy, combined, difference, orderings, read
+from paper_checks.published import NotPublished
+from paper_checks.published import accuracy as printed
+
+IDS = ("arnold2019/omniglot-linear", "arnold2019/cnn", "arnold2021/linear-images", "arnold2021/cnn")
+ROOMS = (room2019.__name__, room2021.__name__)
+CLAIMS = {c.id: c for paper in (ARNOLD2019, ARNOLD2021) for c in paper.claims if c.build.__module__ in ROOMS}
+CNN = "arnold2021/cnn"
+PLAIN, LINNET = "omniglot CNN(2) MAML", "omniglot CNN(2) MAML w/ LinNet"
+SEARCHED = "omniglot CNN(3) MAML"
+LEVELS = {
+    id for id in CLAIMS if id.split(".")[1].startswith(("t1-", "t2-", "t3-", "tb4-", "ta", "figa2-drop", "figa3"))
+}
+LEVELS |= {"arnold2019.fig1-omniglot-levels"}
+TITLES = room2021.TITLES
+
+
+def studied(setting, level: float, seeds: int, small: float) -> dict:
+    """What the studies of a setting would find if the papers were right; a pruned network would have `small`."""
+
+    def by_seed(value: float) -> list[float]:
+        return [value] * seeds
+
+    layers, low = ("C1", "C2", "C3", "C4", "FC"), level - 0.3
+    found = {
+        "freezing": {
+            "freezing only this": {layer: by_seed(low if layer == "C4" else level) for layer in layers},
+            "adapting only this": {layer: by_seed(level if layer == "C4" else low) for layer in layers},
+        },
+        "noise": {f"{scale:g}": by_seed(level - 0.15 * scale) for scale in layer_studies.NOISE},
+        "scaling": {
+            "before adaptation": {
+                n: {
+                    f"{s:g}": by_seed(level if n in ("C1", "C2", "C3") or s == 1 else level - DROPS[setting.dataset])
+                    for s in layer_studies.SCALES
+                }
+                for n in layers
+            },
+            "after adaptation": {n: {f"{s:g}": by_seed(level) for s in layer_studies.SCALES} for n in layers},
+        },
+        "pruning": {
+            f"{t:g}": {"accuracy": by_seed(small), "share left": SHARES[setting.dataset]}
+            for t in layer_studies.THRESHOLDS[setting.dataset]
+        },
+        "collapsing": {"collapsed, then adapted": by_seed(small), "collapsed, not adapted": by_seed(0.2)},
+    }
+    return {study: found[study] for study in setting.studies}
+
+
+DROPS = room2019.DROPS | {"mini-imagenet": 0.1}
+SHARES = {d: room2019.MODELS[d][2] / room2019.MODELS[d][4] for d in TITLES}
+
+
+def made_up(
+    experiment: str, name: str, tier: str, level: float | None, validation=None, small=0.25, seconds=1.0
+) -> list[Record]:
+    """A setting's records, one for each candidate, that end at a level (by candidate, where it is a list) or have diverged."""
+    module = EXPERIMENTS[experiment]
+    setting, scale = module.TIERS[tier].cut(module.SETTINGS[name]), module.TIERS[tier]
+    scatter = np.random.default_rng(0)
+    shifts, tasks = 1e-4 * scatter.normal(size=scale.seeds), 0.01 * scatter.normal(size=setting.test_tasks)
+    tasks, shifts, found = tasks - tasks.mean(), shifts - shifts.mean(), []
+    for number, (inner, outer) in enumerate(setting.rates):
+        own = level[number] if isinstance(level, list) else level
+        by_seed = [None] * scale.seeds if own is None else (own + shifts).tolist()
+        preferred = own if validation is None or own is None else validation[number]
+        found.append(
+            Record(
+                experiment,
+                name + (f", inner {inner:g}, outer {outer:g}" if len(setting.rates) > 1 else ""),
+                tier,
+                declaration(setting, inner, outer, scale),
+                list(range(scale.seeds)),
+                "",
+                100,
+                {},
+                {},
+                1.0,
+                {"device": "cpu (made up)", "threads": 1, "compiled": True},
+                {
+                    "diverged_at": [7 if own is None else None] * scale.seeds,
+                    "seconds_per_meta_step": seconds,
+                    "test_accuracy_per_seed": by_seed,
+                    "validation_accuracy_per_seed": [preferred] * scale.seeds,
+                    "test_accuracy_per_task": None if own is None else (own + tasks).tolist(),
+                    "studies": studied(setting, 0.2 if own is None else own, scale.seeds, small),
+                },
+            )
+        )
+    return found
+
+
+def write(place, experiment: str, found: list[Record], tier: str = "full") -> None:
+    suffix = ".jsonl" if tier == "full" else f".{tier}.jsonl"
+    files.write(place / "results" / f"{experiment}{suffix}", found)
+    image_records._records.cache_clear()
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder in which records are looked for; nothing is there."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(image_records.recorded, "__file__", str(tmp_path / "elsewhere" / "recorded.py"))
+    image_records._records.cache_clear()
+    yield tmp_path
+    image_records._records.cache_clear()
+
+
+def as_printed(experiment: str, name: str) -> float:
+    """What the papers say of a cell, in the table that comes first."""
+    paper = experiment.split("/")[0]
+    if experiment == IDS[0]:
+        return printed(paper, "Table 1", "Omniglot", room2019.LINEAR_METHODS[name]).value
+    dataset, _, method = name.partition(" ")
+    if experiment == IDS[2]:
+        return 0.9 if "upper" in name else 0.7 if "LinNet" in name else 0.25
+    for source in ("Table 1", "Table 2", "Table 3", "Table A1", "Table A2", "Table A3", "Table B.4"):
+        try:
+            return printed(paper, source, TITLES[dataset], method.partition(",")[0]).value
+        except NotPublished:
+            continue
+    if "meta-KFO" not in method:
+        return 0.3  # a single layer, or one that no table has
+    gain = {1: 0.2, 3: 0.05, 4: 0.01, 6: 0.0}[int(method[4])]
+    return gain + as_printed(experiment, name.partition(" w/ ")[0])
+
+
+def verdicts(place, level, **options) -> dict[str, str]:
+    """Of all claims, from full records whose level is a function of experiment and name."""
+    for experiment in IDS:
+        found = []
+        for name in EXPERIMENTS[experiment].SETTINGS:
+            own = options | {"seconds": 3.0 if "KFC" in name else 2.0 if "CFC" in name else 1.0}
+            if experiment == IDS[1]:
+                title = TITLES[name.split()[0]]
+                own = {"small": printed("arnold2019", "Table A1", title, "CNN(4) pruned").value} | own
+            found += made_up(experiment, name, "full", level(experiment, name), **own)
+        write(place, experiment, found)
+    judged = {id: judge(claim) for id, claim in CLAIMS.items()}
+    assert not [(id, found.problems) for id, found in judged.items() if found.problems]
+    return {id: found.verdict for id, found in judged.items()}
+
+
+def test_without_records_no_claim_is_judged(place):
+    assert len(CLAIMS) == 116 and len(LEVELS) == 28
+    for claim in CLAIMS.values():
+        content = claim.build()
+        assert isinstance(content, Measurement) and content.bounds and content.changed.keys() == content.bounds.keys()
+        with pytest.raises(NotRun):
+            content.measure()
+        judgement = judge(claim)
+        assert judgement.verdict == "not-run" and not judgement.problems, claim.id
+        assert "python -m empirical run arnold20" in judgement.reason
+
+
+def test_every_setting_that_a_claim_reads_is_one(place):
+    """A misspelt cell would leave its claim unjudged for ever."""
+    assert set(verdicts(place, as_printed).values()) == {"reproduced", "not-reproduced"}
+
+
+def test_what_the_papers_print_would_be_reproduced_but_where_they_contradict_themselves(place):
+    found = verdicts(place, as_printed)
+    missed = {id for id, verdict in found.items() if verdict != "reproduced"}
+    assert missed == {
+        "arnold2019.fig1-omniglot-chance",  # 46.5% is not chance
+        "arnold2019.s51-omniglot",  # 63.88 is not similar to 71.31
+        "arnold2019.s53-best-mini-imagenet",  # Meta-Curvature is better
+        "arnold2021.s52-below-six-omniglot",  # 98.1 is not above 98.5
+        "arnold2021.s52-six-degrades-cifar-fs",  # 71.3 is not below 70.9
+    }
+
+
+def test_where_nothing_is_learned_no_level_is_reproduced_nor_any_order(place):
+    found = verdicts(place, lambda *_: None, small=0.2)
+    kept = {id for id, verdict in found.items() if verdict == "reproduced"}
+    times = {f"arnold2019.a4-times-{dataset}" for dataset in TITLES}
+    assert kept == {"arnold2019.fig1-omniglot-chance"} | times
+
+
+def judged_with(place, full=(), lite=(), id="arnold2021.s53-improve-omniglot"):
+    for tier, found in (("full", full), ("lite", lite)):
+        write(place, CNN, list(found), tier)
+    return judge(CLAIMS[id])
+
+
+def rows(tier: str, table: str, level=as_printed, skip=()) -> list[Record]:
+    return [
+        record
+        for layers, method in EXPERIMENTS[CNN].TABLES[table]
+        if method not in skip
+        for record in made_up(
+            CNN, f"omniglot CNN({layers}) {method}", tier, level(CNN, f"omniglot CNN({layers}) {method}")
+        )
+    ]
+
+
+def test_an_order_is_judged_on_lite_where_full_lacks_a_cell_and_the_tiers_are_never_mixed(place):
+    full, lite = rows("full", "Table 3"), rows("lite", "Table 3", lambda *_: 0.5)
+    assert judged_with(place, full, lite).verdict == "reproduced"
+    found = judged_with(place, full[1:], lite)
+    assert found.verdict == "not-reproduced" and "(lite, " in found.cross_check and "(full, " not in found.cross_check
+    found = judged_with(place, full[1:], lite[:-1])
+    assert found.verdict == "not-run" and not found.problems
+    assert "the full record of arnold2021/cnn has no" in found.reason
+    assert "the lite record of arnold2021/cnn has no omniglot CNN(2) MAML w/ meta-KFO" in found.reason
+    iterations = EXPERIMENTS[CNN].TIERS["lite"].cut(EXPERIMENTS[CNN].SETTINGS[PLAIN]).iterations
+    found = judged_with(place, (), rows("lite", "Table 3"))
+    assert (
+        found.verdict == "reproduced"
+        and f"{PLAIN} (lite, {iterations:,} meta-iterations of 4 tasks)" in found.cross_check
+    )
+
+
+def test_lite_never_judges_a_level_but_is_told(place):
+    found = judged_with(place, (), rows("lite", "Table 3"), "arnold2021.t3-omniglot")
+    assert found.verdict == "not-run" and not found.problems
+    assert "the lite tier, which judges no level, has CNN(2) MAML 0.66" in found.reason
+    full = rows("full", "Table 3")
+    assert judged_with(place, full, (), "arnold2021.t3-omniglot").verdict == "reproduced"
+    off = rows("full", "Table 3", lambda *cell: as_printed(*cell) - 0.08)
+    assert judged_with(place, off, (), "arnold2021.t3-omniglot").verdict == "not-reproduced"
+
+
+def test_a_record_of_another_protocol_is_stale(place):
+    full = rows("full", "Table 3")
+    changed = replace(full[0], configuration=full[0].configuration | {"queries": 15, "inner_lr": 9.0})
+    found = judged_with(place, [changed, *full[1:]])
+    assert found.verdict == "not-run"
+    assert f"the full record of {PLAIN} is stale: its inner_lr and queries is not what is declared now" in found.reason
+    more = replace(full[0], configuration=full[0].configuration | {"another": 1})
+    assert "its another is not" in judged_with(place, [more, *full[1:]]).reason
+    assert "its tier is not" in judged_with(place, [replace(full[0], tier="smoke"), *full[1:]]).reason
+    # lite stands in for what is stale
+    assert "(lite, " in judged_with(place, [changed, *full[1:]], rows("lite", "Table 3")).cross_check
+    old = replace(full[0], details={k: v for k, v in full[0].details.items() if not k.endswith("_per_seed")})
+    assert "by seed: run it again" in judged_with(place, [old, *full[1:]]).reason
+
+
+def test_a_search_is_decided_by_the_validation_tasks_and_not_by_the_test_tasks(place):
+    found = made_up(CNN, SEARCHED, "full", [0.9, 0.8], validation=[0.6, 0.7])
+    assert len(found) == 2
+    write(place, CNN, found)
+    cell = read(CNN, SEARCHED, "full")
+    assert cell.record == found[1] and accuracy(SEARCHED)(Reader(CNN, "full")).value == pytest.approx(0.8)
+    write(place, CNN, made_up(CNN, SEARCHED, "full", [0.9, 0.8], validation=[0.7, 0.7]))
+    assert read(CNN, SEARCHED, "full").record.setting == found[0].setting  # the first of equals
+    write(place, CNN, made_up(CNN, SEARCHED, "full", [None, 0.25]))
+    assert read(CNN, SEARCHED, "full").record.setting == found[1].setting
+    write(place, CNN, found[:1])
+    with pytest.raises(NotRun, match=r"has no omniglot CNN.3. MAML, inner 0.4, outer 0.003"):
+        read(CNN, SEARCHED, "full")
+
+
+def test_the_number_of_steps_is_decided_in_the_same_way(place):
+    names = room2021.linear("omniglot", "LR")
+    found = made_up(IDS[2], names[0], "full", 0.5, [0.3]) + made_up(IDS[2], names[1], "full", 0.4, [0.35])
+    write(place, IDS[2], found)
+    assert accuracy(names)(Reader(IDS[2], "full")).value == pytest.approx(0.4)
+
+
+def test_a_run_that_diverged_counts_as_a_guess(place):
+    (whole,) = made_up(CNN, PLAIN, "full", None)
+    write(place, CNN, [whole])
+    found = accuracy(PLAIN)(Reader(CNN, "full"))
+    assert found.value == pytest.approx(0.2) and found.standard_error == pytest.approx(0.0)
+    assert "3 of 3 seeds diverged, counted as 0.2" in found.evidence
+    (third,) = made_up(CNN, PLAIN, "full", 0.8)
+    third.details["diverged_at"][1] = 100
+    third.details["test_accuracy_per_seed"][1] = third.details["validation_accuracy_per_seed"][1] = None
+    write(place, CNN, [third])
+    found = accuracy(PLAIN)(Reader(CNN, "full"))
+    assert found.value == pytest.approx(0.6) and found.standard_error == pytest.approx(0.2, rel=1e-2)
+    assert read(CNN, PLAIN, "full").by_seed("validation_accuracy").mean() == pytest.approx(0.6)
+    (study,) = made_up(IDS[1], "omniglot CNN(4) MAML", "full", 0.9)
+    study.details["diverged_at"][0] = 5
+    write(place, IDS[1], [study])
+    cell = read(IDS[1], "omniglot CNN(4) MAML", "full")
+    assert cell.studied("noise", "0").tolist() == [0.1, 0.9, 0.9]
+    assert "not told apart by seed" in judge(CLAIMS["arnold2019.figa3-threshold-omniglot"]).reason
+
+
+def test_the_standard_error_counts_seeds_and_tasks_and_pairs_cancel_what_is_common(place):
+    (one,), (two,) = made_up(CNN, PLAIN, "full", 0.6), made_up(CNN, LINNET, "full", 0.7)
+    one.details["test_accuracy_per_seed"] = [0.58, 0.6, 0.62]
+    write(place, CNN, [one, two])
+    tasks = np.std(one.details["test_accuracy_per_task"], ddof=1) / np.sqrt(600)
+    found = accuracy(PLAIN)(Reader(CNN, "full"))
+    assert found.standard_error == pytest.approx(np.hypot(0.02 / np.sqrt(3), tasks))
+    found = difference(LINNET, PLAIN)(Reader(CNN, "full"))
+    assert found.value == pytest.approx(0.1) and found.standard_error == pytest.approx(0.02 / np.sqrt(3), rel=0.02)
+    cells = [image_records.Cell(record) for record in (one, two, replace(two, seeds=[5, 6, 7]))]
+    gpu = image_records.Cell(replace(two, environment={"device": "a GPU"}))  # all devices draw the same test tasks
+    for other in (cells[1], gpu):
+        assert "not paired" not in combined((1.0, cells[0]), (-1.0, other)).evidence
+    found = combined((1.0, cells[0]), (-1.0, cells[2]))
+    assert "not paired" in found.evidence and found.standard_error > np.hypot(tasks, tasks)
+
+
+def test_an_upper_bound_has_tasks_of_its_own(place):
+    experiment, names = IDS[1], ("omniglot CNN(2) upper bound", "omniglot CNN(2) KFC")
+    write(place, experiment, [r for name in names for r in made_up(experiment, name, "full", 0.9)])
+    assert "not paired" in difference(*names)(Reader(experiment, "full")).evidence
+
+
+def test_times_are_compared_on_one_machine_alone(place):
+    def timed(**environment):
+        found = []
+        for layers, method in arnold2019_cnn.CELLS:
+            seconds = {"KFC": 3.0, "CFC1": 2.0, "CFC10": 2.5}.get(method, 1.0)
+            own = made_up(IDS[1], f"omniglot CNN({layers}) {method}", "full", 0.5, seconds=seconds)
+            if method == "KFC":
+                own = [replace(record, environment=record.environment | environment) for record in own]
+            found += own
+        write(place, IDS[1], found)
+        return judge(CLAIMS["arnold2019.a4-times-omniglot"])
+
+    assert timed().verdict == "reproduced"
+    found = timed(threads=2)
+    assert found.verdict == "not-run" and "were not timed alike" in found.reason
+
+
+def test_a_level_measured_without_precision_is_not_near_everything():
+    bound = image_records.level(0.9)
+    assert bound.admits(image_records.Estimate(0.84, 0.2)) and not bound.admits(image_records.Estimate(0.82, 0.2))
+    for published in (0.1, 0.2, 0.49, 0.5, 0.985):
+        declared = image_records.level(published)
+        moved = image_records._moved(declared)
+        assert 0 < moved.published < 1
+        for value in np.linspace(0, 1, 201):
+            estimate = image_records.Estimate(value, 0.5)
+            assert not (declared.admits(estimate) and moved.admits(estimate))
+
+
+def test_the_control_of_an_order_is_its_reverse():
+    content = orderings(CNN, {"a": accuracy("x")}, image_records.Below(0.05), learned=("omniglot y, 1 step", "z"))
+    assert content.bounds == {"a": image_records.Below(0.05), "omniglot y − chance": image_records.LEARNED}
+    assert content.control == {"a": image_records.Above(0.05), "omniglot y − chance": image_records.Below(0.1)}
