@@ -1,4 +1,4 @@
-"""`python -m paper_checks`: judge the papers' claims."""
+"""`python -m paper_checks`: judge the papers' claims; `python -m paper_checks results`: what was measured on images, as a table."""
 
 from __future__ import annotations
 
@@ -16,9 +16,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     if trouble:
         print(f"python -m paper_checks: {trouble}", file=sys.stderr)
         return 2
+    given = sys.argv[1:] if argv is None else list(argv)
+    if given[:1] == ["results"]:
+        if given[1:]:
+            print(f"python -m paper_checks results: takes no arguments, and was given {given[1]!r}.", file=sys.stderr)
+            return 2
+        from .image_results import markdown, rows
+
+        print(markdown(rows()))
+        return 0
     from .framework.command import main as judge_papers
 
-    return judge_papers(papers(), ACCEPTED, argv, prog="python -m paper_checks")
+    more = "`python -m paper_checks results` prints what was measured on images beside what the papers print."
+    return judge_papers(papers(), ACCEPTED, given, prog="python -m paper_checks", more=more)
 
 
 if __name__ == "__main__":

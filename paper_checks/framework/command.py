@@ -21,13 +21,13 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}\n")
 
 
-def _parser(prog: str | None) -> argparse.ArgumentParser:
+def _parser(prog: str | None, more: str) -> argparse.ArgumentParser:
     parser = _Parser(
         prog=prog,
         description="Judge every claim of the papers: derive it exactly and witness it numerically, or hold what was measured against "
         "bounds declared before; and see its negative control fail.",
         epilog="Exit code 1: a verdict differs from the accepted one, a locator has no claim, a `uses` dangles, the two routes "
-        "disagree, or a negative control passes. Exit code 2: bad arguments.",
+        "disagree, or a negative control passes. Exit code 2: bad arguments. " + more,
     )
     parser.add_argument("--paper", help="judge one paper's claims")
     parser.add_argument(
@@ -58,7 +58,11 @@ def _progress(total: int) -> Callable[[Claim], None] | None:
 
 
 def main(
-    papers: Sequence[Paper], accepted_file: Path, argv: Sequence[str] | None = None, prog: str | None = None
+    papers: Sequence[Paper],
+    accepted_file: Path,
+    argv: Sequence[str] | None = None,
+    prog: str | None = None,
+    more: str = "",
 ) -> int:
     """Judge, print, and return the exit code.
 
@@ -67,8 +71,9 @@ def main(
         accepted_file: where the verdicts of the last accepted run stand.
         argv: arguments, by default the process's own.
         prog: the command's name in messages, by default the name it was started by.
+        more: what its help says at the end.
     """
-    parser = _parser(prog)
+    parser = _parser(prog, more)
     args = parser.parse_args(argv)
     try:
         claims = select(papers, args.paper, args.only)

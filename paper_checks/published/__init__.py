@@ -15,7 +15,7 @@ from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
-__all__ = ["Accuracy", "NotPublished", "Result", "accuracy", "curve", "curves", "result", "results"]
+__all__ = ["Accuracy", "NotPublished", "Result", "accuracies", "accuracy", "curve", "curves", "result", "results"]
 
 _HERE = Path(__file__).parent
 
@@ -122,13 +122,24 @@ def result(paper: str, experiment: str, method: str) -> Result:
     return known[experiment, method]
 
 
+@cache
+def accuracies(paper: str) -> dict[tuple[str, str, str], Accuracy]:
+    """All printed accuracies, by source, data and method. Raises NotPublished."""
+    return {
+        (row["source"], row["data"], row["method"]): Accuracy(
+            float(number := Fraction(row["accuracy"])),
+            number,
+            float(row["standard_deviation"]) if row["standard_deviation"] else None,
+            float(row["reading_error"]),
+        )
+        for row in _rows(paper, "accuracies")
+    }
+
+
 def accuracy(paper: str, source: str, data: str, method: str) -> Accuracy:
     """An accuracy as printed, e.g. in "Table 1" on "Synthetic" of "LR w/ KLin" of "arnold2019". Raises NotPublished."""
-    known = {(row["source"], row["data"], row["method"]): row for row in _rows(paper, "accuracies")}
+    known = accuracies(paper)
     if (source, data, method) not in known:
         there = "; ".join(", ".join(key) for key in known)
         raise NotPublished(f"there is no accuracy {source}, {data}, {method} of {paper}; there are {there}")
-    row = known[source, data, method]
-    spread = row["standard_deviation"]
-    number = Fraction(row["accuracy"])
-    return Accuracy(float(number), number, float(spread) if spread else None, float(row["reading_error"]))
+    return known[source, data, method]

@@ -1,0 +1,167 @@
+"""Every accuracy on images that the two Arnold papers print, beside what was measured: the table of the README.
+
+A row is a cell: one network, one method, one data set. It stands once, whatever tables it is in. What was measured comes from the full tier
+where that has been run, else from the lite one, which is a small budget and no published protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .arnold2019.image_experiments import LINEAR_METHODS, THRESHOLDS
+from .framework import NotRun
+from .image_records import Cell, read
+from .published import Accuracy, accuracies
+
+__all__ = ["Row", "markdown", "rows"]
+
+TITLES = {"omniglot": "Omniglot", "cifar-fs": "CIFAR-FS", "mini-imagenet": "mini-ImageNet"}
+PAPERS = {
+    "arnold2021": ("arnold2021/linear-images", "arnold2021/cnn"),
+    "arnold2019": ("arnold2019/omniglot-linear", "arnold2019/cnn"),
+}
+PRUNED = "CNN(4) pruned"
+COLLAPSED = ", collapsed before it adapts"
+
+
+@dataclass
+class Row:
+    """One cell.
+
+    Attributes:
+        paper, data, method: whose, on what, which.
+        experiment, setting: of the record, with the study's name where a study of another cell measures it.
+        printed: places and numbers.
+        cell: what was run; None where nothing was, or something else than what is declared now.
+    """
+
+    paper: str
+    data: str
+    method: str
+    experiment: str
+    setting: str
+    printed: list[tuple[str, Accuracy]] = field(default_factory=list)
+    cell: Cell | None = None
+
+    @property
+    def by_seed(self) -> np.ndarray:
+        """Accuracies of the seeds."""
+        if self.method == PRUNED:
+            dataset = self.setting.partition(" ")[0]
+            return self.cell.studied("pruning", f"{THRESHOLDS[dataset]:g}", "accuracy")
+        if self.method.endswith(COLLAPSED):
+            return self.cell.studied("collapsing", "collapsed, then adapted")
+        return self.cell.by_seed()
+
+    @property
+    def command(self) -> str:
+        """What makes its record."""
+        return f'python -m empirical run {self.experiment} --tier {self.cell.record.tier} --method "{self.setting}"'
+
+
+def _settings() -> Iterator[Row]:
+    """A row for each cell of the experiments, in their order."""
+    from empirical.experiments import EXPERIMENTS
+
+    for paper, experiments in PAPERS.items():
+        for experiment in experiments:
+            for name, setting in EXPERIMENTS[experiment].SETTINGS.items():
+                data = TITLES[setting.dataset]
+                method = name.removeprefix(f"{setting.dataset} ")
+                method = LINEAR_METHODS.get(method, method)
+                yield Row(paper, data, method, experiment, name)
+                if "collapsing" in setting.studies:
+                    yield Row(paper, data, method + COLLAPSED, experiment, name)
+                if "pruning" in setting.studies:
+                    yield Row(paper, data, PRUNED, experiment, name)
+
+
+def rows() -> list[Row]:
+    """All cells, with what is printed of them and what was measured.
+
+    Raises LookupError where the paper prints an accuracy of a cell that no experiment has.
+    """
+    found = {(row.paper, row.data, row.method): row for row in _settings()}
+    for paper in PAPERS:
+        for (place, data, method), printed in accuracies(paper).items():
+            if data not in TITLES.values():  # the synthetic ones stand elsewhere
+                continue
+            if (paper, data, method) not in found:
+                raise LookupError(f"{paper} prints {place}, {data}, {method}, and no experiment has that cell")
+            found[paper, data, method].printed.append((place, printed))
+    for row in found.values():
+        for tier in ("full", "lite"):
+            try:
+                row.cell = read(row.experiment, row.setting, tier)
+                break
+            except NotRun:
+                continue
+    return list(found.values())
+
+
+HEAD = (
+    "paper",
+    "data",
+    "method",
+    "printed, %",
+    "measured, %",
+    "its batch norm from the support, %",
+    "not adapted, %",
+    "untrained, %",
+    "run",
+    "command",
+)
+
+
+def markdown(listed: Iterable[Row]) -> str:
+    """The cells that have a record, as a table, and those that have none, in a sentence for each paper and data set."""
+    listed = list(listed)
+    lines = ["| " + " | ".join(HEAD) + " |", "|" + "---|" * len(HEAD)]
+    lines += ["| " + " | ".join(_columns(row)) + " |" for row in listed if row.cell is not None]
+    lines.append("")
+    missing: dict[tuple[str, str], list[str]] = {}
+    for row in listed:
+        if row.cell is None:
+            missing.setdefault((row.paper, row.data), []).append(row.method)
+    for (paper, data), names in missing.items():
+        lines.append(f"- Not run, {paper}, {data}: {'; '.join(names)}.")
+    return "\n".join(lines)
+
+
+def _columns(row: Row) -> list[str]:
+    told, record = row.cell.record.configuration, row.cell.record
+    own = row.method != PRUNED and not row.method.endswith(COLLAPSED)
+
+    def other(what: str) -> str:
+        return _percent(row.cell.by_seed(what)) if own and f"{what}_per_seed" in record.details else ""
+
+    by_seed = row.by_seed
+    spread = f" ± {100 * by_seed.std(ddof=1):.1f}" if len(by_seed) > 1 else ""
+    over_tasks = f" ({100 * row.cell.per_task().std(ddof=1):.1f})" if own else ""
+    iterations = f"{told['iterations']:,} × {told['tasks_per_step']} tasks" if told["iterations"] else "each task"
+    lost = int(row.cell.diverged.sum())
+    return [
+        row.paper,
+        row.data,
+        row.method,
+        "; ".join(f"{_printed(each)} ({place})" for place, each in row.printed),
+        f"{_percent(by_seed)}{spread}{over_tasks}" + (f", {lost} diverged" if lost else ""),
+        other("test_accuracy_support_statistics"),
+        other("test_accuracy_without_adaptation"),
+        other("test_accuracy_from_scratch"),
+        f"{record.tier}, {iterations}, {len(record.seeds)} seeds",
+        f"`{row.command}`",
+    ]
+
+
+def _percent(by_seed: np.ndarray) -> str:
+    return f"{100 * by_seed.mean():.1f}"
+
+
+def _printed(each: Accuracy) -> str:
+    decimals = 2 if each.reading_error < 0.0005 else 1
+    spread = f" ± {100 * each.standard_deviation:.2f}" if each.standard_deviation is not None else ""
+    return f"{100 * each.value:.{decimals}f}{spread}"

@@ -1,0 +1,97 @@
+"""Made records of image experiments: what a run would leave if it ended at a given accuracy."""
+
+import numpy as np
+
+from empirical import records as files
+from empirical.experiments import EXPERIMENTS, layer_studies
+from empirical.experiments.few_shot import declaration
+from empirical.records import Record
+from paper_checks import image_records
+from paper_checks.arnold2019 import image_experiments as room2019
+from paper_checks.arnold2021.image_experiments import TITLES
+
+IDS = ("arnold2019/omniglot-linear", "arnold2019/cnn", "arnold2021/linear-images", "arnold2021/cnn")
+CNN = "arnold2021/cnn"
+PLAIN, LINNET = "omniglot CNN(2) MAML", "omniglot CNN(2) MAML w/ LinNet"
+SEARCHED = "omniglot CNN(3) MAML"
+
+
+def studied(setting, level: float, seeds: int, small: float) -> dict:
+    """What the studies of a setting would find if the papers were right; a pruned network would have `small`."""
+
+    def by_seed(value: float) -> list[float]:
+        return [value] * seeds
+
+    layers, low = ("C1", "C2", "C3", "C4", "FC"), level - 0.3
+    found = {
+        "freezing": {
+            "freezing only this": {layer: by_seed(low if layer == "C4" else level) for layer in layers},
+            "adapting only this": {layer: by_seed(level if layer == "C4" else low) for layer in layers},
+        },
+        "noise": {f"{scale:g}": by_seed(level - 0.15 * scale) for scale in layer_studies.NOISE},
+        "scaling": {
+            "before adaptation": {
+                n: {
+                    f"{s:g}": by_seed(level if n in ("C1", "C2", "C3") or s == 1 else level - DROPS[setting.dataset])
+                    for s in layer_studies.SCALES
+                }
+                for n in layers
+            },
+            "after adaptation": {n: {f"{s:g}": by_seed(level) for s in layer_studies.SCALES} for n in layers},
+        },
+        "pruning": {
+            f"{t:g}": {"accuracy": by_seed(small), "share left": SHARES[setting.dataset]}
+            for t in layer_studies.THRESHOLDS[setting.dataset]
+        },
+        "collapsing": {"collapsed, then adapted": by_seed(small), "collapsed, not adapted": by_seed(0.2)},
+    }
+    return {study: found[study] for study in setting.studies}
+
+
+DROPS = room2019.DROPS | {"mini-imagenet": 0.1}
+SHARES = {d: room2019.MODELS[d][2] / room2019.MODELS[d][4] for d in TITLES}
+
+
+def made_up(
+    experiment: str, name: str, tier: str, level: float | None, validation=None, small=0.25, seconds=1.0
+) -> list[Record]:
+    """A setting's records, one for each candidate, that end at a level (by candidate, where it is a list) or have diverged."""
+    module = EXPERIMENTS[experiment]
+    setting, scale = module.TIERS[tier].cut(module.SETTINGS[name]), module.TIERS[tier]
+    scatter = np.random.default_rng(0)
+    shifts, tasks = 1e-4 * scatter.normal(size=scale.seeds), 0.01 * scatter.normal(size=setting.test_tasks)
+    tasks, shifts, found = tasks - tasks.mean(), shifts - shifts.mean(), []
+    for number, (inner, outer) in enumerate(setting.rates):
+        own = level[number] if isinstance(level, list) else level
+        by_seed = [None] * scale.seeds if own is None else (own + shifts).tolist()
+        preferred = own if validation is None or own is None else validation[number]
+        found.append(
+            Record(
+                experiment,
+                name + (f", inner {inner:g}, outer {outer:g}" if len(setting.rates) > 1 else ""),
+                tier,
+                declaration(setting, inner, outer, scale),
+                list(range(scale.seeds)),
+                "",
+                100,
+                {},
+                {},
+                1.0,
+                {"device": "cpu (made up)", "threads": 1, "compiled": True},
+                {
+                    "diverged_at": [7 if own is None else None] * scale.seeds,
+                    "seconds_per_meta_step": seconds,
+                    "test_accuracy_per_seed": by_seed,
+                    "validation_accuracy_per_seed": [preferred] * scale.seeds,
+                    "test_accuracy_per_task": None if own is None else (own + tasks).tolist(),
+                    "studies": studied(setting, 0.2 if own is None else own, scale.seeds, small),
+                },
+            )
+        )
+    return found
+
+
+def write(place, experiment: str, found: list[Record], tier: str = "full") -> None:
+    suffix = ".jsonl" if tier == "full" else f".{tier}.jsonl"
+    files.write(place / "results" / f"{experiment}{suffix}", found)
+    image_records._records.cache_clear()

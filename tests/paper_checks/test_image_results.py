@@ -1,0 +1,83 @@
+"""The table of what was measured on images: every printed accuracy has its cell, and every cell its command."""
+
+import re
+from pathlib import Path
+
+import pytest
+from made_records import CNN, IDS, PLAIN, SEARCHED, made_up, write
+
+from empirical.__main__ import main as empirical_main
+from paper_checks import image_results
+from paper_checks.__main__ import main
+from paper_checks.image_results import COLLAPSED, PRUNED, markdown, rows
+from paper_checks.published import accuracies
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+
+def columns(text: str) -> list[list[str]]:
+    return [
+        [part.strip() for part in line.strip("|").split(" | ")] for line in text.splitlines() if line.startswith("| ")
+    ]
+
+
+def test_every_printed_accuracy_stands_in_the_table(monkeypatch):
+    printed = [p for row in rows() for p in row.printed]
+    on_images = [key for paper in ("arnold2019", "arnold2021") for key in accuracies(paper) if key[1] != "Synthetic"]
+    assert len(printed) == len(on_images) > 120
+    assert any(row.method == PRUNED and row.printed for row in rows())
+    extra = {("Table 9", "Omniglot", "CNN(9) MAML"): next(iter(accuracies("arnold2021").values()))}
+    monkeypatch.setattr(image_results, "accuracies", lambda paper: accuracies(paper) | extra)
+    with pytest.raises(LookupError, match="Table 9, Omniglot, CNN"):
+        rows()
+
+
+def test_a_row_says_what_was_printed_and_measured(place):
+    write(place, CNN, made_up(CNN, PLAIN, "lite", 0.7), "lite")
+    write(place, IDS[1], made_up(IDS[1], "omniglot CNN(4) MAML", "full", 0.9, small=0.42))
+    write(place, IDS[2], made_up(IDS[2], "omniglot LR+LinNet, 1 step", "full", 0.8, small=0.31))
+    head, *found = columns(markdown(rows()))
+    by_method = {each[2]: dict(zip(head, each, strict=True)) for each in found}
+    assert set(by_method) == {
+        "CNN(2) MAML",
+        "CNN(4) MAML",
+        PRUNED,
+        "LR+LinNet, 1 step",
+        "LR+LinNet, 1 step" + COLLAPSED,
+    }
+    plain = by_method["CNN(2) MAML"]
+    assert plain["printed, %"] == "66.8 (Table 1); 66.6 (Table 3)"
+    assert plain["measured, %"] == "70.0 ± 0.0 (1.0)" and plain["run"].startswith("lite, ")
+    assert by_method["CNN(4) MAML"]["printed, %"] == "97.56 ± 0.45 (Table A2); 97.56 (Table A3)"
+    assert by_method[PRUNED]["measured, %"] == "42.0 ± 0.0"
+    assert by_method["LR+LinNet, 1 step" + COLLAPSED]["measured, %"] == "31.0 ± 0.0"
+
+
+def test_of_a_search_the_row_is_what_validation_prefers_and_diverged_seeds_are_counted(place):
+    write(place, CNN, made_up(CNN, SEARCHED, "lite", [0.9, 0.6], [0.5, 0.7]), "lite")
+    (lost,) = made_up(CNN, PLAIN, "lite", None)
+    write(place, CNN, [*made_up(CNN, SEARCHED, "lite", [0.9, 0.6], [0.5, 0.7]), lost], "lite")
+    _, diverged, searched = columns(markdown(rows()))
+    assert searched[4].startswith("60.0") and diverged[4] == "20.0 ± 0.0 (0.0), 3 diverged"
+
+
+def test_the_command_of_a_row_is_one(place, capsys):
+    write(place, CNN, made_up(CNN, PLAIN, "lite", 0.7), "lite")
+    (row,) = [row for row in rows() if row.cell]
+    experiment, tier, method = re.fullmatch(
+        r'python -m empirical run (\S+) --tier (\S+) --method "(.+)"', row.command
+    ).groups()
+    with pytest.raises(SystemExit):  # so far it goes, without data
+        empirical_main(["run", experiment, "--tier", tier, "--method", method + " not"])
+    assert f"the nearest is {method!r}" in capsys.readouterr().err
+
+
+def test_the_readme_has_the_table_of_the_records():
+    assert markdown(rows()) in README
+
+
+def test_the_command_prints_it_and_takes_nothing_else(capsys):
+    assert main(["results"]) == 0
+    assert capsys.readouterr().out == markdown(rows()) + "\n"
+    assert main(["results", "now"]) == 2
+    assert "takes no arguments" in capsys.readouterr().err
