@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from . import distributed
 from .benchmarks import command as benchmarks
+from .data import DataError
 from .data import command as data
 from .divergence import DivergenceError
 from .experiments import EXPERIMENTS, running
@@ -45,6 +46,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     run.add_argument("--out", type=Path, default=Path("results"), help="folder for the record (default: results)")
     run.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="default: cpu")
+    run.add_argument(
+        "--data", type=Path, metavar="DIR", help="folder of the image data sets (default: METAPROOF_DATA, then data)"
+    )
     run.add_argument("--seed", type=int, default=0, help="the first seed, 0 or more (default: 0)")
     sweep.add_arguments(
         commands.add_parser("sweep", help="run the methods of experiments as jobs, on several processors")
@@ -72,7 +76,13 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(parser: _Parser, options: argparse.Namespace) -> int:
     try:
         job = running.Job(
-            options.experiment, options.tier, tuple(options.method or ()), options.seed, options.out, options.device
+            options.experiment,
+            options.tier,
+            tuple(options.method or ()),
+            options.seed,
+            options.out,
+            options.device,
+            options.data,
         )
         job.make_folder()
     except running.JobError as error:
@@ -83,9 +93,9 @@ def _run(parser: _Parser, options: argparse.Namespace) -> int:
     try:
         with Progress(silent=distributed.rank() > 0) as progress:
             found = job.run(progress)
-    except DivergenceError as error:
+    except (DivergenceError, DataError) as error:
         print(f"python -m empirical: {error}", file=sys.stderr)
-        return 1
+        return 1 if isinstance(error, DivergenceError) else 2
     except CheckpointError as error:
         parser.error(f"{error} (--fresh does it for the whole experiment)")
     except KeyboardInterrupt:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from types import ModuleType
 import torch
 
 from .. import records
+from ..data.sources import FOLDER_VARIABLE
 from ..progress import Progress
 from ..records import Record
 from . import EXPERIMENTS
@@ -33,6 +35,7 @@ class Job:
         seed: the first one.
         out: the folder of the records.
         device: "cpu" or "cuda".
+        data: the folder of the image data sets, where not the one that `empirical.data` looks in.
 
     Raises:
         JobError: an experiment, a tier or a method that there is not; a seed out of range; no such device here.
@@ -44,6 +47,7 @@ class Job:
     seed: int = 0
     out: Path = Path("results")
     device: str = "cpu"
+    data: Path | None = None
 
     def __post_init__(self) -> None:
         if self.experiment not in EXPERIMENTS:
@@ -99,6 +103,8 @@ class Job:
 
         Raises what the experiment raises: DivergenceError, CheckpointError, DataError.
         """
+        if self.data is not None:
+            os.environ[FOLDER_VARIABLE] = str(self.data)  # of the process that runs it, which may be another machine's
         given = {"methods": self.methods, "work": self.work, "recorded": recorded} if self.methods else {}
         if not self.methods and (found := self._among(recorded)):
             return found

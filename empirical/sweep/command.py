@@ -9,6 +9,7 @@ import re
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ..experiments import EXPERIMENTS
@@ -63,6 +64,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="that of a dask scheduler, tcp://HOST:PORT, whose workers (`dask worker ADDRESS --nthreads 1`) have this code and these "
         "libraries, and see OUT under the same path: a network folder (needs the extra `sweep`)",
     )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="folder of the image data sets, under the same path on all machines (default: METAPROOF_DATA, then data)",
+    )
     parser.add_argument("--out", type=Path, default=Path("results"), help="folder for the records (default: results)")
 
 
@@ -79,7 +86,12 @@ def _address(text: str) -> str:
 
 
 def jobs_of(
-    experiments: Sequence[str], tier: str, methods: Sequence[str], seeds: Sequence[int], out: Path
+    experiments: Sequence[str],
+    tier: str,
+    methods: Sequence[str],
+    seeds: Sequence[int],
+    out: Path,
+    data: Path | None = None,
 ) -> list[Job]:
     """One job for each experiment, first seed and method, or for each experiment and first seed where it has no METHODS.
 
@@ -91,8 +103,10 @@ def jobs_of(
     for experiment in dict.fromkeys(experiments):
         for seed in dict.fromkeys(seeds):
             folder = out / f"seed-{seed}" if len(set(seeds)) > 1 else out
-            whole = Job(experiment, tier, _matched(experiment, methods), seed, folder)  # refuses what is not there
-            found += [Job(experiment, tier, (name,), seed, folder) for name in whole.methods] or [whole]
+            whole = Job(
+                experiment, tier, _matched(experiment, methods), seed, folder, data=data
+            )  # refuses what is not there
+            found += [replace(whole, methods=(name,)) for name in whole.methods] or [whole]
     return found
 
 
@@ -111,7 +125,14 @@ def run(options: argparse.Namespace) -> int:
                 "torchrun starts several processes, and one leads a sweep: leave torchrun out, and give --workers"
             )
         # the workers' current folders may be others
-        jobs = jobs_of(options.experiments, options.tier, options.method, seeds, options.out.absolute())
+        jobs = jobs_of(
+            options.experiments,
+            options.tier,
+            options.method,
+            seeds,
+            options.out.absolute(),
+            options.data and options.data.absolute(),
+        )
         for job in jobs:
             job.make_folder()
         return _run(jobs, options, several_seeds=len(set(seeds)) > 1)

@@ -123,3 +123,14 @@ def test_a_stopped_run_says_how_to_go_on(tmp_path, capsys, monkeypatch):
     with pytest.raises(SystemExit):
         main(["run", "arnold2021/figure2", "--out", str(tmp_path), "--method", "MAML"])
     assert "has no methods to choose from" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["run", "sweep"])
+def test_images_that_are_not_there_are_one_sentence(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("METAPROOF_DATA", str(tmp_path / "elsewhere"))
+    arguments = [command, "arnold2021/cnn", "--method", "omniglot CNN(2) MAML", "--out", str(tmp_path / "out")]
+    code = main([*arguments, "--data", str(tmp_path / "here")])
+    told = capsys.readouterr()
+    assert code == (2 if command == "run" else 1)
+    assert f"Omniglot (images_background) is not in {str(tmp_path / 'here')!r}" in told.err + told.out
+    assert "Traceback" not in told.err and not list((tmp_path / "out").rglob("*.jsonl"))
