@@ -165,7 +165,7 @@ class Trainer:
         self.states = {name: self.optimizer.init(self.learned[name]) for name in self.rates}
         self.iteration = 0
         self.diverged_at = torch.full((self.runs,), -1, device=self.device)
-        self.history: dict[str, list[Tensor]] = {}
+        self.history: dict[str, _Rows] = {}
         distribution = re.sub(r" at 0x[0-9a-f]+", "", repr(tasks))  # where an object lies in memory says nothing of it
         self._fingerprint = json.dumps(
             {
@@ -335,12 +335,12 @@ class Trainer:
                 ) from None
             raise
         for name, value in measured.items():
-            self.history.setdefault(name, []).append(value)
+            self.history.setdefault(name, _Rows(value.new_empty(0, *value.shape))).append(value)
         return measured
 
     def curve(self, name: str) -> Tensor:
         """What was measured at every meta-iteration: (I, R), nan once a run has diverged."""
-        return torch.stack([v.detach().to("cpu", torch.float64) for v in self.history[name]])
+        return self.history[name].values.to("cpu", torch.float64)
 
     def evaluate(
         self,
@@ -404,7 +404,7 @@ class Trainer:
             return
         tensors = {f"learned.{name}": value for name, value in self.learned.items()}
         tensors |= {f"state.{name}.{i}": part for name, state in self.states.items() for i, part in enumerate(state)}
-        tensors |= {f"history.{name}": torch.stack(values) for name, values in self.history.items()}
+        tensors |= {f"history.{name}": rows.values for name, rows in self.history.items()}
         tensors["diverged_at"] = self.diverged_at
         metadata = {"fingerprint": self._key(iterations), "iteration": str(self.iteration)}
         path = self.checkpoint
@@ -435,7 +435,30 @@ class Trainer:
         }
         self.diverged_at, self.iteration = tensors["diverged_at"], int(metadata["iteration"])
         known = {n.removeprefix("history."): v for n, v in tensors.items() if n.startswith("history.")}
-        self.history = {name: list(values) for name, values in known.items()}
+        self.history = {name: _Rows(values) for name, values in known.items()}
+
+
+class _Rows:
+    """Rows of one tensor that grows by doubling.
+
+    A small tensor kept from every meta-iteration would each time cut a block out of the free memory that the next one needs whole:
+    the process would grow by some hundred kilobytes an iteration.
+    """
+
+    def __init__(self, values: Tensor):
+        self._held, self._count = values, len(values)
+
+    def append(self, row: Tensor) -> None:
+        if self._count == len(self._held):
+            room = self._held.new_empty(max(256, self._count), *row.shape)
+            self._held = torch.cat([self._held, room])
+        self._held[self._count] = row.detach()
+        self._count += 1
+
+    @property
+    def values(self) -> Tensor:
+        """All rows so far."""
+        return self._held[: self._count]
 
 
 def _per_run(values: Tensor, like: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """The trainer in trouble: killed, interrupted, out of memory, diverging, given what cannot be; and chunks of a step."""
 
+import gc
 import os
 import random
 import signal
@@ -498,3 +499,25 @@ def test_without_tensorboard_a_sentence_says_so(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(ValueError, match="log_dir needs TensorBoard: install the extra 'tensorboard', or leave it out"):
         trainer(log_dir=tmp_path / "logs").fit(1)
+
+
+def test_no_tensor_is_kept_for_each_iteration():
+    made = trainer()
+
+    def tensors():
+        gc.collect()
+        return sum(type(each) is torch.Tensor for each in gc.get_objects())
+
+    made.fit(5)
+    before = tensors()
+    made.fit(45)
+    assert (
+        tensors() < before + 20
+    )  # one from every iteration, a few bytes each, would cut up the free memory of the large ones
+
+
+def test_the_curve_grows_past_its_room():
+    made = trainer().fit(3)
+    first = made.curve("loss")
+    made.fit(600)
+    assert made.curve("loss").shape == (600, 1) and torch.equal(made.curve("loss")[:3], first)
