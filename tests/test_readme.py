@@ -106,6 +106,31 @@ def test_what_was_found_of_regression_is_what_the_claims_found():
     assert f"at its printed rate has {float(exact(None)):g}" in " ".join(README.split())
 
 
+def test_what_was_found_of_the_printed_tables_is_what_the_claims_found():
+    from paper_checks.published import accuracy
+
+    accepted = json.loads((HOME / "paper_checks" / "verdicts.json").read_text())
+    refuted = {name for name, entry in accepted.items() if "-printed-" in name and entry["verdict"] == "refuted"}
+    told = {"arnold2021.t1-printed-below-six", "arnold2021.t1-printed-six-degrades", "arnold2021.t3-printed-as-t1"}
+    told |= {"arnold2019.t1-printed-similar", "arnold2019.t2-printed-best"}
+    assert told < refuted
+    assert refuted - told == {
+        "arnold2021.fig4-printed-size",
+        "arnold2019.t1-printed-chance",
+    }  # as those, or of a caption
+    text = " ".join(README.split())
+    for words, cells in {
+        "{:.1f} without them, {:.1f} with": [("Table 1", "Omniglot", f"CNN(4) MAML{e}") for e in ("", " w/ LinNet")],
+        "{:.1f} in Table 1 and {:.1f} in Table 3": [(t, "Omniglot", "CNN(2) MAML") for t in ("Table 1", "Table 3")],
+    }.items():
+        assert words.format(*(100 * accuracy("arnold2021", *cell).value for cell in cells)) in text
+    for words, cells in {
+        "{:.2f} to {:.2f}": [("Table 1", "Omniglot", m) for m in ("LR w/ KLin", "LR+LinNet w/ MAML")],
+        "{:.2f} to the {:.2f} of Meta-Curvature": [("Table 2", "mini-ImageNet", f"CNN(2) {m}") for m in ("KFC", "MC")],
+    }.items():
+        assert words.format(*(100 * accuracy("arnold2019", *cell).value for cell in cells)) in text
+
+
 def test_what_was_found_of_chen2019_is_what_was_measured():
     from analysis import best_rates, chen2019_experiment1, plateaus
     from paper_checks.chen2019 import records
