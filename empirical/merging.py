@@ -82,6 +82,12 @@ def _form(term: Node) -> Any:
     source, views = _source(term)
     if len(source.users) != 1 or source.target not in (aten.convolution.default, aten.convolution_backward.default):
         return None
+    backward = source.target is aten.convolution_backward.default
+    transposed = source.args[7 if backward else 6]
+    # of convolutions of images alone: a bias would be lost, and weights of other forms are laid out in another way
+    other = views[0].args[1] not in (0, 1) if backward else source.args[2] is not None
+    if other or transposed or source.args[0].meta["val"].ndim != 4:
+        return None
     shapes = tuple(tuple(part.meta["val"].shape) for part in source.args if isinstance(part, Node))
     how = str([part for part in source.args if not isinstance(part, Node)])
     return source.target, shapes, how, str([(view.target, view.args[1:]) for view in views])

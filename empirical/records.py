@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -10,7 +11,8 @@ import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from importlib import metadata
@@ -134,15 +136,29 @@ def replace(path: Path | str, records: Iterable[Record], order: Sequence[str]) -
     RecordError where the file holds something else.
     """
     path = Path(path)
-    known = {record.setting: record for record in read(path)} if path.exists() else {}
-    known |= {record.setting: record for record in records}
     place = {setting: number for number, setting in enumerate(order)}
 
     def key(record: Record) -> tuple[int, int]:
         longest = max((name for name in order if record.setting.startswith(name)), key=len, default=None)
         return place.get(record.setting, len(place)), place.get(longest, len(place))
 
-    write(path, sorted(known.values(), key=key))
+    with _alone_in(path.parent):  # of two that read before either writes, one would lose its records
+        known = {record.setting: record for record in read(path)} if path.exists() else {}
+        known |= {record.setting: record for record in records}
+        write(path, sorted(known.values(), key=key))
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Wait for another process that puts records in this folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a network folder without locks
+            fcntl.flock(place, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(place)
 
 
 def read(path: Path | str) -> list[Record]:

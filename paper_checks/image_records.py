@@ -129,10 +129,13 @@ def read(experiment: str, name: str, tier: str) -> Cell:
     if lacking:
         raise NotRun(f"the {tier} record of {experiment} has no {lacking[0]}")
     setting, candidates = module.TIERS[tier].cut(module.SETTINGS[name]), []
+    parameters = setting.parameters()
     for (inner, outer), each in names.items():
         record, declared = found[each], declaration(setting, inner, outer, module.TIERS[tier])
         given = record.configuration
         differing = sorted(key for key in {*declared, *given} if declared.get(key) != given.get(key))
+        if record.parameter_count != parameters:  # a network or an update rule that is made in another way now
+            differing.append("number of parameters")
         if record.tier != tier or differing:
             what = " and ".join(differing) or "tier"
             raise NotRun(f"the {tier} record of {each} is stale: its {what} is not what is declared now")

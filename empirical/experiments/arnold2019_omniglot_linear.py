@@ -1,7 +1,8 @@
 """arnold2019, Figure 1 (right), Table 1 "Omniglot" and Figure A.5 (right): linear models, 5 ways, 1 shot, two inner steps.
 
 Printed (A.1.1): 20,000 training tasks, 60,000 iterations of 32 tasks, Adam, the rates, the linear network 256-128-64-64, KLin
-(m = 784, n = 5), KFC with four hidden layers; no biases in the meta-optimizers. Not printed, and so read: one query for each class, as
+(m = 784, n = 5), KFC with 2.5M parameters, which are four layers and not the four hidden ones of the text; no biases in the
+meta-optimizers. Not printed, and so read: one query for each class, as
 the setup of Finn et al. has it; that the meta-optimizers act on the weights and on the biases alike. Of the 1,723 characters that are
 printed as the split, there are 1,623 (see `empirical.data.splits`).
 """

@@ -70,7 +70,7 @@ def _setting(dataset: str, layers: int, method: str) -> Setting:
     learner, _, extra = method.partition(" w/ ")
     inner, outer = RATES[dataset].get(method, RATES[dataset]["MAML"])
     printed = layers == 2 and method in RATES[dataset]
-    # meta-KFO starts at gradient descent, and learns how long its steps are
+    # meta-KFO learns how long its steps are
     searched = not printed and extra != "meta-KFO"
     return Setting(
         dataset,

@@ -1,7 +1,8 @@
 """The image experiments of both Arnold papers: what they share. Their own modules say what differs.
 
-A setting is one cell of a table: data, network, meta-learner, rates. It is meta-trained from several seeds at once, each with tasks and
-a start of its own, and then judged on the same test tasks for every setting with the same data. No choice looks at a test task.
+A setting is one cell of a table: data, network, meta-learner, rates. It is meta-trained from several seeds at once, each with a start and
+tasks of its own (of the same pool where there is one), and then judged on the same test tasks for every setting with the same data. No
+choice looks at a test task.
 
 The papers leave open whose statistics batch norm uses at test. Training is transductive, as their libraries have it; the test is made
 both ways. Beside the accuracy stand the numbers that give it a meaning: chance, the trained network before it adapts, and an untrained
@@ -47,8 +48,8 @@ UPDATES: dict[str, Callable[[], UpdateRule]] = {
     "meta-curvature": meta_curvature,
     "t-nets": t_nets,
     "klin": klin,
-    # four hidden layers, and the gradient as it is: arnold2019, A.1.1
-    "kfc of linear models": lambda: kfc(5, "relu", normalize=False),
+    # the gradient as it is; four layers have the 2.5M parameters that are printed, and not four hidden ones: arnold2019, A.1.1
+    "kfc of linear models": lambda: kfc(4, "relu", normalize=False),
     # four layers, the direction apart from the norm: arnold2019, A.1.2
     "kfc": lambda: kfc(4, "relu"),
     # arnold2021, (22): the meta-optimizer's parameters stay as they are inside a task
@@ -151,6 +152,10 @@ class Setting:
         if len(self.rates) == 1:
             return {self.rates[0]: name}
         return {(inner, outer): f"{name}, inner {inner:g}, outer {outer:g}" for inner, outer in self.rates}
+
+    def parameters(self) -> int:
+        """How many numbers are learned."""
+        return sum(value[0].numel() for value in learner_of(self, self.rates[0][0]).init(1).values())
 
     def work(self) -> float:
         """About how many multiplications a meta-iteration is, its overhead among them.
@@ -372,6 +377,7 @@ class _Run:
         if not self.setting.iterations:
             return None
         batch = trainer.draw(self.setting.tasks_per_step, "training", 0)
+        diverged_at = trainer.diverged_at.clone()
         taken = []
         for _ in range(TIMED):
             began = time.perf_counter()
@@ -379,6 +385,7 @@ class _Run:
             if trainer.device.type == "cuda":
                 torch.cuda.synchronize(trainer.device)
             taken.append(time.perf_counter() - began)
+        trainer.diverged_at = diverged_at  # what was measured is of before
         return float(np.median(taken)) / trainer.runs
 
     def _drawn(self, trainer: Trainer, split: str, count: int) -> Iterator[tuple[Tensor, ...]]:

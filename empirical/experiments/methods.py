@@ -74,7 +74,7 @@ def runner(
 
 def slug(name: str) -> str:
     """The name of a method's folder under `work`."""
-    return name.lower().replace(" ", "-")
+    return name.lower().replace(" ", "-").replace("/", "")
 
 
 def _finished(run: Run, name: str, folder: Path | None) -> list[Record]:

@@ -193,3 +193,48 @@ def test_a_convolutional_meta_gradient_has_pairs_to_merge():
     graph.recompile()
     for out, expected in zip(graph(*learned.values()), gradients(*learned.values()), strict=True):
         torch.testing.assert_close(out, expected, rtol=1e-11, atol=1e-13)
+
+
+CONVOLUTION, BACKWARD = torch.ops.aten.convolution, torch.ops.aten.convolution_backward
+OTHERS = {
+    "with a bias": (
+        lambda x, w, b: CONVOLUTION(x, w, b, [1], [0], [1], False, [0], 1),
+        (2, 3, 4, 4),
+        (5, 3, 3, 3),
+        (5,),
+    ),
+    "transposed": (
+        lambda x, w, _: CONVOLUTION(x, w, None, [1], [0], [1], True, [0], 1),
+        (2, 3, 4, 4),
+        (3, 5, 3, 3),
+        (),
+    ),
+    "of sequences": (lambda x, w, _: CONVOLUTION(x, w, None, [1], [0], [1], False, [0], 1), (2, 3, 4), (5, 3, 3), ()),
+    "of a bias, backward": (
+        lambda g, w, _: BACKWARD(g, g, w, [5], [1], [1], [1], False, [0], 1, [False, False, True])[2],
+        (2, 5, 4, 4),
+        (5, 5, 3, 3),
+        (),
+    ),
+    "transposed, backward": (
+        lambda x, w, _: BACKWARD(x, x, w, None, [1], [1], [1], True, [0], 1, [True, False, False])[0],
+        (2, 5, 4, 4),
+        (5, 5, 3, 3),
+        (),
+    ),
+}
+
+
+@pytest.mark.parametrize("how", OTHERS)
+def test_convolutions_of_other_forms_are_left_as_they_are(how):
+    one, *shapes = OTHERS[how]
+    torch.manual_seed(0)
+    given = [torch.randn(shape, dtype=F64) for shape in shapes + shapes]
+
+    def both(x, w, b, y, v, c):
+        return [one(x, w, b) + one(y, v, c)]
+
+    graph = make_fx(both, tracing_mode="fake", _allow_non_fake_inputs=True)(*given)
+    assert merge_convolutions(graph.graph) == 0
+    graph.recompile()
+    torch.testing.assert_close(graph(*given), both(*given), rtol=1e-12, atol=1e-12)

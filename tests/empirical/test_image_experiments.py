@@ -16,6 +16,8 @@ from empirical.experiments import (
 )
 from empirical.experiments.few_shot import Network, Setting, Tier, Trained, accuracies, learner_of
 from empirical.experiments.layer_studies import STUDIES, changed_after, layer_names
+from empirical.experiments.methods import slug
+from empirical.randomness import generator
 from empirical.tasks.few_shot import FewShotTasks
 from empirical.trainer import CheckpointError, Trainer
 
@@ -95,6 +97,7 @@ def test_a_record_says_what_was_measured_and_how():
     assert first.details["test_accuracy_per_seed"] != second.details["test_accuracy_per_seed"]
     alone = run({"search": replace(CELL, rates=((0.2, 0.001),))})[0]
     assert alone.details["test_accuracy_per_task"] == second.details["test_accuracy_per_task"]
+    assert alone.learning_curve == second.learning_curve != first.learning_curve
 
 
 def test_it_learns_what_can_be_learned():
@@ -188,3 +191,65 @@ def test_a_collapsed_network_starts_where_the_network_is():
     after = accuracies(made.learner, made.trainer.learned, made.test).mean(1)
     assert found["collapsed, not adapted"] == pytest.approx(before)
     assert not np.array_equal(found["collapsed, then adapted"], after)
+
+
+def test_what_diverges_while_it_is_timed_had_not_diverged_when_it_was_measured(monkeypatch):
+    step = Trainer.step
+
+    def diverging(self, *given):
+        measured = step(self, *given)
+        if self.iteration > 4:  # of TINY: what follows is timed
+            self.diverged_at = self.diverged_at.clamp(min=self.iteration)
+        return measured
+
+    monkeypatch.setattr(Trainer, "step", diverging)
+    (record,) = run({"MAML": CELL})
+    assert record.details["diverged_at"] == [None, None] and record.final["test_accuracy"].count == 2
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.ID)
+def test_every_cell_has_one_folder_of_its_own(module):
+    names = [slug(name) for name in module.METHODS]
+    assert len(set(names)) == len(names) and not any("/" in name for name in names)
+
+
+def test_each_number_is_of_the_tasks_networks_and_statistics_that_it_says(monkeypatch):
+    calls, plain = [], few_shot.accuracies
+
+    def spied(learner, learned, test, steps=None):
+        test = list(test)
+        calls.append((learner.inner.model.batch_norm, learned["model.head.weight"].clone(), test[0][0], steps))
+        return plain(learner, learned, test, steps)
+
+    drawn, sample = set(), FewShotTasks.sample
+
+    def sampled(self, count, generator, split, dtype):
+        if split == "training":
+            drawn.add(generator.initial_seed())
+        return sample(self, count, generator, split, dtype)
+
+    monkeypatch.setattr(few_shot, "accuracies", spied)
+    monkeypatch.setattr(FewShotTasks, "sample", sampled)
+    cell = replace(CELL, rates=((0.1, 0.003), (0.2, 0.001)), pool=3)
+    first, second = run({"search": cell})
+    assert len(drawn) == 4 * 2  # meta-iterations and seeds; the rates of a seed see the same
+    *looks, test, unadapted, validation, scratch, support = calls
+    fresh = replace(cell, pool=None).tasks(None)
+    expected = {s: fresh.sample(12, generator(0, s, 0), s, test[2].dtype)[0][None] for s in ("test", "validation")}
+    assert all((look[2] == fresh.sample(4, generator(0, "test", 0), "test", test[2].dtype)[0]).all() for look in looks)
+    for call in (test, unadapted, scratch, support):
+        assert (call[2] == expected["test"]).all()
+    assert (validation[2] == expected["validation"]).all()
+    assert [call[0] for call in calls] == ["transductive"] * 7 + ["support"] and unadapted[3] == 0
+    start = looks[0][1]
+    assert (start[0] == start[1]).all() and (start[2] == start[3]).all() and (start[0] != start[2]).any()
+    assert (scratch[1] != start).any() and (scratch[1] != test[1]).any()
+    for record in (first, second):
+        assert record.learning_curve["test_accuracy"][0] != [None, None]
+
+
+def test_a_run_that_diverged_has_no_accuracy_and_the_others_keep_theirs():
+    fine, lost = run({"search": replace(CELL, rates=((0.1, 0.003), (0.1, 1e30)))})
+    assert lost.details["diverged_at"] != [None, None] and lost.final == {}
+    assert lost.details["test_accuracy_per_seed"] == [None, None] and lost.details["test_accuracy_per_task"] is None
+    assert fine.details["diverged_at"] == [None, None] and fine.final["test_accuracy"].count == 2

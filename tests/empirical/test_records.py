@@ -1,6 +1,8 @@
 import dataclasses
 import json
 import math
+import threading
+import time
 
 import pytest
 import torch
@@ -89,3 +91,22 @@ def test_the_environment_says_what_ran():
     assert found["peak_memory_bytes"] > 10_000_000  # a process with torch in it, in bytes and not in KiB
     assert len(found["code"]["source_sha256"]) == 64
     assert {"commit", "tree_clean"} <= set(found["code"])
+
+
+def test_two_that_put_records_in_one_file_lose_none(tmp_path, monkeypatch):
+    path, read = tmp_path / "both.jsonl", records.read
+    records.write(path, [some_record(setting="old")])
+
+    def slowly(*given):
+        found = read(*given)
+        time.sleep(0.3)  # the other reads in this time, unless it waits
+        return found
+
+    monkeypatch.setattr(records, "read", slowly)
+    added = [[some_record(setting=name)] for name in ("one", "another")]
+    writers = [threading.Thread(target=records.replace, args=(path, each, [])) for each in added]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert {record.setting for record in read(path)} == {"old", "one", "another"}

@@ -73,7 +73,7 @@ def made_up(
                 declaration(setting, inner, outer, scale),
                 list(range(scale.seeds)),
                 "",
-                100,
+                setting.parameters(),
                 {},
                 {},
                 1.0,
