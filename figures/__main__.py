@@ -27,7 +27,7 @@ def _parser() -> argparse.ArgumentParser:
         "Losses are E ½(y − ŷ)² with the noise constant unless an axis says otherwise.",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="a figure from --list")
-    parser.add_argument("--all", action="store_true", help="draw every figure")
+    parser.add_argument("--all", action="store_true", help="draw every figure that has a record")
     parser.add_argument("--list", action="store_true", help="the figures, and what each one shows")
     parser.add_argument("--out", type=Path, default=Path("build/figures"), metavar="DIR", help="default: build/figures")
     parser.add_argument(
@@ -37,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns 0, or 1 where a record is missing or unreadable. Bad input exits with 2."""
+    """Run the command; returns 0, or 1 where a record is unreadable, or missing of a figure that is named. Bad input exits with 2."""
     parser = _parser()
     options = parser.parse_args(arguments)
     if not (options.names or options.all or options.list):
@@ -72,11 +72,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         parser.error(f"figures cannot be written to {str(options.out)!r} ({error.strerror}); give another --out")
     names = list(FIGURES) if options.all else list(dict.fromkeys(options.names))
-    return _draw(names, options.out, options.results, parser)
+    return _draw(names, options.names, options.out, options.results, parser)
 
 
-def _draw(names: Sequence[str], out: Path, results: Path | None, parser: argparse.ArgumentParser) -> int:
-    """Draw what can be drawn; a figure whose record is missing does not keep the others from being drawn."""
+def _draw(
+    names: Sequence[str], asked: Sequence[str], out: Path, results: Path | None, parser: argparse.ArgumentParser
+) -> int:
+    """Draw what can be drawn; a figure whose record is missing does not keep the others from being drawn.
+
+    Of the figures that were not asked for by name, those without a record are skipped.
+    """
     # only now is it known that these are the right packages
     from paper_checks.recorded import MissingRecord, UnreadableRecord
 
@@ -88,8 +93,9 @@ def _draw(names: Sequence[str], out: Path, results: Path | None, parser: argpars
             for path in save(name, out, results):
                 print(path)
         except (MissingRecord, UnreadableRecord) as error:
-            failed = True
-            print(f"python -m figures: {name}: {error}", file=sys.stderr)
+            skipped = isinstance(error, MissingRecord) and name not in asked
+            failed |= not skipped
+            print(f"python -m figures: {'skipped ' * skipped}{name}: {error}", file=sys.stderr)
         except OSError as error:
             parser.error(f"{name} cannot be written to {str(out)!r} ({error.strerror}); give another --out")
     return int(failed)

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from . import load
 from .style import DPI, RC
 
-__all__ = ["FORMATS", "compute", "image", "save"]
+__all__ = ["FORMATS", "compute", "drawn", "image", "save"]
 
 # matplotlib's own version and the date would change the bytes
 FORMATS: dict[str, dict[str, None]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
@@ -31,14 +31,33 @@ def compute(name: str, results: Path | None = None) -> object:
     return module.data() if module.RECORD is None else module.data(results)
 
 
+def drawn(module: ModuleType, data: object) -> Figure:
+    """The figure, drawn on panels of its own."""
+    if callable(module.SIZE):
+        figure = Figure(figsize=module.SIZE(data))
+        module.draw(module.panels(figure, data), data)
+    else:
+        figure = Figure(figsize=module.SIZE)
+        module.draw(module.panels(figure), data)
+    return figure
+
+
 def image(module: ModuleType, data: object, form: str) -> bytes:
     """The figure as the bytes of a "png" or "svg" file."""
     with matplotlib.rc_context(RC):
-        figure = Figure(figsize=module.SIZE)
-        module.draw(module.panels(figure), data)
-        buffer = BytesIO()
+        buffer, figure = BytesIO(), drawn(module, data)
+        if callable(module.SIZE):
+            _settle(figure)
         figure.savefig(buffer, format=form, dpi=DPI, metadata=FORMATS[form])
     return buffer.getvalue()
+
+
+def _settle(figure: Figure) -> None:
+    """Lay the panels out now, at places of four digits: the solver's last digits are not the same every time."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        axes.set_position([round(size, 4) for size in axes.get_position(original=True).bounds])
 
 
 def save(name: str, folder: Path, results: Path | None = None) -> list[Path]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from math import hypot, sqrt
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -108,22 +109,22 @@ class Cell:
 
 
 @cache
-def _records(experiment: str, tier: str) -> dict[str, Record]:
+def _records(experiment: str, tier: str, results: Path | None) -> dict[str, Record]:
     try:
-        return recorded.read(experiment, tier=tier)
+        return recorded.read(experiment, results, tier)
     except recorded.MissingRecord as error:
         raise NotRun(str(error) if tier == "full" else f"there is no record of the {tier} tier") from None
 
 
-def read(experiment: str, name: str, tier: str) -> Cell:
+def read(experiment: str, name: str, tier: str, results: Path | None = None) -> Cell:
     """A setting's record; of a search, that of the candidate with the best validation accuracy, the first of equals.
 
-    Raises NotRun where there is none, or one of another protocol.
+    `results` is the folder of records, as in `recorded.find`. Raises NotRun where there is none, or one of another protocol.
     """
     from empirical.experiments import EXPERIMENTS
     from empirical.experiments.few_shot import declaration
 
-    module, found = EXPERIMENTS[experiment], _records(experiment, tier)
+    module, found = EXPERIMENTS[experiment], _records(experiment, tier, results)
     names = module.SETTINGS[name].candidates(name)
     lacking = [each for each in names.values() if each not in found]
     if lacking:

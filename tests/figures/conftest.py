@@ -1,5 +1,6 @@
 """Made-up records of chen2019's experiments: smooth curves near the published ones, one that leaves the picture, one that ends."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,9 @@ import pytest
 
 from empirical.records import Metric, Record, write
 from paper_checks.published import curve, curves
+
+# made_records, which the tests of the claims about images share
+sys.path.insert(0, str(Path(__file__).parents[1] / "paper_checks"))
 
 SEEDS, TASKS = 3, 1000
 SHOWN = {"linear": ("3a", "6a", "7a"), "spiral": ("3b", "6b", "7b")}

@@ -11,8 +11,8 @@ from figures import FIGURES, load
 from figures.deep_loss import deep_loss
 from figures.rendering import compute, image
 
-# the others are drawn from made-up records in test_chen2019.py and test_synthetic.py
-MADE_UP = ("chen2019", "arnold2019", "figure1-right")
+# the others are drawn from made-up records in test_chen2019.py, test_synthetic.py and test_image_figures.py
+MADE_UP = ("chen2019", "arnold2019", "figure1-right", "linear-images", "arnold2021/cnn")
 NAMES = [name for name in FIGURES if not any(record in str(load(name).RECORD) for record in MADE_UP)]
 
 

@@ -52,6 +52,18 @@ DROPS = room2019.DROPS | {"mini-imagenet": 0.1}
 SHARES = {d: room2019.MODELS[d][2] / room2019.MODELS[d][4] for d in TITLES}
 
 
+def curve(setting, scale, level: float | None, shifts) -> dict:
+    """Of a run that rises from chance to a level; one that diverges has no number from the second look on."""
+    at, chance = scale.looked(setting.iterations), 1 / setting.ways
+    rise = [chance + ((level or chance) - chance) * k / max(1, len(at) - 1) + shifts for k in range(len(at))]
+    rows = [[None] * scale.seeds if level is None and k else row.tolist() for k, row in enumerate(rise)]
+    return {
+        "meta_iteration": at,
+        "test_accuracy": rows,
+        "training_accuracy": [None, *([None if a is None else a + 0.01 for a in row] for row in rows[1:])],
+    }
+
+
 def made_up(
     experiment: str, name: str, tier: str, level: float | None, validation=None, small=0.25, seconds=1.0
 ) -> list[Record]:
@@ -74,7 +86,7 @@ def made_up(
                 list(range(scale.seeds)),
                 "",
                 setting.parameters(),
-                {},
+                curve(setting, scale, own, shifts),
                 {},
                 1.0,
                 {"device": "cpu (made up)", "threads": 1, "compiled": True},
