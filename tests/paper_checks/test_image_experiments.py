@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made_records import CNN, IDS, LINNET, PLAIN, SEARCHED, made_up, write
 
-from empirical.experiments import EXPERIMENTS, arnold2019_cnn
+from empirical.experiments import EXPERIMENTS, arnold2019_cnn, arnold2021_cnn
 from empirical.records import Record
 from paper_checks import image_records
 from paper_checks.arnold2019 import PAPER as ARNOLD2019
@@ -257,3 +257,14 @@ def test_the_control_of_an_order_is_its_reverse():
     content = orderings(CNN, {"a": accuracy("x")}, image_records.Below(0.05), learned=("omniglot y, 1 step", "z"))
     assert content.bounds == {"a": image_records.Below(0.05), "omniglot y − chance": image_records.LEARNED}
     assert content.control == {"a": image_records.Above(0.05), "omniglot y − chance": image_records.Below(0.1)}
+
+
+@pytest.mark.parametrize("dataset", arnold2021_cnn.DATASETS)
+def test_the_inner_steps_are_those_that_the_validation_tasks_prefer(dataset):
+    taken, other = f"{dataset} CNN(2) MAML", f"{dataset} CNN(2) MAML, {arnold2021_cnn.OTHER_STEPS} steps"
+    try:
+        cells = [read(CNN, name, "lite") for name in (taken, other)]
+    except NotRun as reason:
+        pytest.skip(str(reason))
+    validation = [cell.by_seed("validation_accuracy").mean() for cell in cells]
+    assert validation[0] > validation[1]
