@@ -106,6 +106,25 @@ def test_what_was_found_of_regression_is_what_the_claims_found():
     assert f"at its printed rate has {float(exact(None)):g}" in " ".join(README.split())
 
 
+def test_what_was_found_of_linear_models_of_images_is_what_the_records_say():
+    from paper_checks.image_records import read
+
+    assert "**Linear models of Omniglot do not fail at chance**" in README
+    accepted = json.loads((HOME / "paper_checks" / "verdicts.json").read_text())
+    for name in ("arnold2021.fig3-chance-omniglot", "arnold2019.fig1-omniglot-chance"):
+        assert accepted[name]["verdict"] == "not-reproduced"
+    steps = [("arnold2021/linear-images", f"omniglot LR, {steps}") for steps in ("1 step", "5 steps")]
+    for experiment, name in [*steps, ("arnold2019/omniglot-linear", "LR")]:
+        cell = read(experiment, name, "full")
+        gained = cell.by_seed() - cell.by_seed("test_accuracy_from_scratch")
+        assert cell.by_seed().mean() > cell.chance + 0.25 and abs(gained.mean()) < 0.015
+    linnet = read("arnold2021/linear-images", "omniglot LR+LinNet, 1 step", "full")
+    plain = read(*steps[0], "full")
+    assert linnet.by_seed().min() > plain.by_seed().max() + 0.2
+    collapsed = linnet.studied("collapsing", "collapsed, then adapted")
+    assert collapsed.max() < plain.by_seed("test_accuracy_from_scratch").min()
+
+
 def test_what_was_found_of_the_printed_tables_is_what_the_claims_found():
     from paper_checks.published import accuracy
 
