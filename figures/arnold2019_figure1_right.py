@@ -10,6 +10,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 
+from paper_checks.arnold2019.image_experiments import LINEAR_METHODS
 from paper_checks.published import accuracy
 
 from .image_curves import (
@@ -36,7 +37,6 @@ SOURCE = "arnold2019, Figures 1 (right) and A.5 (right)"
 RECORD = "arnold2019/omniglot-linear"
 
 LOOKS = {"LR": PLAIN, "LR+LinNet": ADDED, "LR w/ KLin": LINEAR_META, "LR w/ KFC": FACTORED}
-TABLE = {"LR": "LR w/ MAML", "LR+LinNet": "LR+LinNet w/ MAML", "LR w/ KLin": "LR w/ KLin", "LR w/ KFC": "LR w/ KFC"}
 LAYOUT = Layout((5.6, 3.4), len(LOOKS) + 1)
 SIZE, panels = LAYOUT.size, LAYOUT.panels
 
@@ -53,7 +53,9 @@ def draw(axes: Sequence[Axes], data: Sheet) -> None:
     for label, look in LOOKS.items():
         if label in panel.cells:
             draw_curve(axis, panel.cells[label], look, label)
-        printed_at_the_end(axis, accuracy("arnold2019", "Table 1", "Omniglot", TABLE[label]).value, look, label)
+        printed_at_the_end(
+            axis, accuracy("arnold2019", "Table 1", "Omniglot", LINEAR_METHODS[label]).value, look, label
+        )
     chance(axis, panel)
     meta_iterations(axis, panel)
     head(axis, f"{panel.title}, 5 ways, 1 shot", panel.run, LAYOUT.panel[0])

@@ -13,10 +13,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from paper_checks.published import accuracy
+from paper_checks.published import TITLES, accuracy
 
 from .image_curves import (
-    DATASETS,
     GREY,
     PLAIN,
     PRINTED,
@@ -44,7 +43,7 @@ SIZE, panels = LAYOUT.size, LAYOUT.panels
 
 def data(results: Path | None = None) -> Sheet:
     """Read the cells. Raises `paper_checks.recorded.MissingRecord` and `UnreadableRecord`."""
-    return collect(RECORD, wanted(DATASETS), results)
+    return collect(RECORD, wanted(TITLES), results)
 
 
 def draw(axes: Sequence[Axes], data: Sheet) -> None:

@@ -10,10 +10,9 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 
-from paper_checks.published import accuracy
+from paper_checks.published import TITLES, accuracy
 
 from .image_curves import (
-    DATASETS,
     FACTORED,
     GREEN,
     LINEAR_META,
@@ -54,7 +53,7 @@ SIZE, panels = LAYOUT.size, LAYOUT.panels
 
 def data(results: Path | None = None) -> Sheet:
     """Read the cells. Raises `paper_checks.recorded.MissingRecord` and `UnreadableRecord`."""
-    return collect(RECORD, settings(DATASETS, {label: label for label in LOOKS}), results)
+    return collect(RECORD, settings(TITLES, {label: label for label in LOOKS}), results)
 
 
 def draw(axes: Sequence[Axes], data: Sheet) -> None:

@@ -13,9 +13,10 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from paper_checks.published import TITLES
+
 from .image_curves import (
     ADDED,
-    DATASETS,
     LEVEL,
     PLAIN,
     Layout,
@@ -49,7 +50,7 @@ SIZE, panels = LAYOUT.size, LAYOUT.panels
 
 def data(results: Path | None = None) -> Sheet:
     """Read the cells. Raises `paper_checks.recorded.MissingRecord` and `UnreadableRecord`."""
-    return collect(RECORD, settings(DATASETS, {label: label for label in (*LOOKS, BOUND)}), results)
+    return collect(RECORD, settings(TITLES, {label: label for label in (*LOOKS, BOUND)}), results)
 
 
 def draw(axes: Sequence[Axes], data: Sheet) -> None:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 
-from .image_curves import DATASETS, FACTORED, PLAIN, Layout, Sheet, collect, settings
+from paper_checks.published import TITLES
+
+from .image_curves import FACTORED, PLAIN, Layout, Sheet, collect, settings
 from .layer_counts import draw_methods, labels
 
 NAME = "arnold2021-figure4"
@@ -27,7 +29,7 @@ SIZE, panels = LAYOUT.size, LAYOUT.panels
 
 def data(results: Path | None = None) -> Sheet:
     """Read the cells. Raises `paper_checks.recorded.MissingRecord` and `UnreadableRecord`."""
-    return collect(RECORD, settings(DATASETS, labels(LAYERS, METHODS)), results)
+    return collect(RECORD, settings(TITLES, labels(LAYERS, METHODS)), results)
 
 
 def draw(axes: Sequence[Axes], data: Sheet) -> None:

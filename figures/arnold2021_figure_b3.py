@@ -12,7 +12,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from .image_curves import DATASETS, GREEN, GREY, Layout, Panel, Sheet, accuracies, chance, collect, foot, head, settings
+from paper_checks.published import TITLES
+
+from .image_curves import GREEN, GREY, Layout, Panel, Sheet, accuracies, chance, collect, foot, head, settings
 from .style import BLACK, RED
 
 NAME = "arnold2021-figure-b3"
@@ -36,7 +38,7 @@ SIZE, panels = LAYOUT.size, LAYOUT.panels
 def data(results: Path | None = None) -> Sheet:
     """Read the cells. Raises `paper_checks.recorded.MissingRecord` and `UnreadableRecord`."""
     labels = {label: label for label in (f"{model}, {steps}" for steps in STEPS for model in MODELS)}
-    return collect(RECORD, settings(DATASETS, labels), results)
+    return collect(RECORD, settings(TITLES, labels), results)
 
 
 def _bars(panel: Panel, steps: str) -> dict[str, np.ndarray]:

@@ -22,12 +22,12 @@ from matplotlib.transforms import blended_transform_factory
 
 from paper_checks.framework import NotRun
 from paper_checks.image_records import Cell, read
+from paper_checks.published import TITLES
 from paper_checks.recorded import MissingRecord
 
 from .style import BLACK, BLUE, PURPLE, RED
 
 __all__ = [
-    "DATASETS",
     "GREEN",
     "GREY",
     "ORANGE",
@@ -51,7 +51,6 @@ __all__ = [
 ]
 
 GREY, GREEN, ORANGE = "#6b6b6b", "#009e73", "#e69f00"
-DATASETS = {"omniglot": "Omniglot", "cifar-fs": "CIFAR-FS", "mini-imagenet": "mini-ImageNet"}
 TIERS = ("full", "lite")
 SMALL = 8.0
 """Points, of what is said in grey; LINE, LEGEND and HEAD: inches, of its lines, of a legend's, and of what stands around a panel."""
@@ -167,13 +166,13 @@ def collect(experiment: str, wanted: Mapping[str, Mapping[str, str]], results: P
                     reasons.append(str(reason))
         tier = max(TIERS, key=lambda each: len(found[each]))
         if not found[tier]:
-            absent.append(DATASETS[dataset])
+            absent.append(TITLES[dataset])
             continue
         (other,) = (each for each in TIERS if each != tier)
         lacking = [
             f"{label} ({other} only)" if label in found[other] else label for label in names if label not in found[tier]
         ]
-        panels[dataset] = Panel(DATASETS[dataset], tier, found[tier], tuple(lacking))
+        panels[dataset] = Panel(TITLES[dataset], tier, found[tier], tuple(lacking))
     if not panels:
         raise MissingRecord(_missing(experiment, reasons, results))
     return Sheet(panels, tuple(absent))

@@ -7,7 +7,7 @@ search, the candidate is read that the validation tasks prefer; no choice looks 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from math import hypot, sqrt
@@ -30,8 +30,10 @@ __all__ = [
     "Reader",
     "above_chance",
     "accuracy",
+    "cell",
     "combined",
     "difference",
+    "differences",
     "level",
     "levels",
     "orderings",
@@ -218,6 +220,18 @@ def accuracy(name: Name) -> Number:
 def difference(first: Name, second: Name) -> Number:
     """The first cell's test accuracy minus the second's."""
     return lambda reader: combined((1.0, reader[first]), (-1.0, reader[second]))
+
+
+def cell(dataset: str, layers: int, method: str) -> str:
+    """The setting of a cell of a CNN."""
+    return f"{dataset} CNN({layers}) {method}"
+
+
+def differences(dataset: str, pairs: Iterable[tuple[tuple[int, str], tuple[int, str]]]) -> dict[str, Number]:
+    """Of cells of CNNs, first minus second."""
+    return {
+        f"CNN({a[0]}) {a[1]} − CNN({b[0]}) {b[1]}": difference(cell(dataset, *a), cell(dataset, *b)) for a, b in pairs
+    }
 
 
 def _measured(experiment: str, numbers: Mapping[str, Number], tiers: tuple[str, ...]) -> dict[str, Estimate]:

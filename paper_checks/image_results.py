@@ -11,17 +11,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .arnold2019.image_experiments import LINEAR_METHODS, THRESHOLDS
+from .arnold2019 import image_experiments as of2019
+from .arnold2021 import image_experiments as of2021
 from .framework import NotRun
 from .image_records import Cell, read
-from .published import Accuracy, accuracies
+from .published import TITLES, Accuracy, accuracies
 
 __all__ = ["Row", "markdown", "rows"]
 
-TITLES = {"omniglot": "Omniglot", "cifar-fs": "CIFAR-FS", "mini-imagenet": "mini-ImageNet"}
 PAPERS = {
-    "arnold2021": ("arnold2021/linear-images", "arnold2021/cnn"),
-    "arnold2019": ("arnold2019/omniglot-linear", "arnold2019/cnn"),
+    "arnold2021": (of2021.LINEAR, of2021.CNN),
+    "arnold2019": (of2019.LINEAR, of2019.CNN),
 }
 PRUNED = "CNN(4) pruned"
 COLLAPSED = ", collapsed before it adapts"
@@ -51,7 +51,7 @@ class Row:
         """Accuracies of the seeds."""
         if self.method == PRUNED:
             dataset = self.setting.partition(" ")[0]
-            return self.cell.studied("pruning", f"{THRESHOLDS[dataset]:g}", "accuracy")
+            return self.cell.studied("pruning", f"{of2019.THRESHOLDS[dataset]:g}", "accuracy")
         if self.method.endswith(COLLAPSED):
             return self.cell.studied("collapsing", "collapsed, then adapted")
         return self.cell.by_seed()
@@ -71,7 +71,7 @@ def _settings() -> Iterator[Row]:
             for name, setting in EXPERIMENTS[experiment].SETTINGS.items():
                 data = TITLES[setting.dataset]
                 method = name.removeprefix(f"{setting.dataset} ")
-                method = LINEAR_METHODS.get(method, method)
+                method = of2019.LINEAR_METHODS.get(method, method)
                 yield Row(paper, data, method, experiment, name)
                 if "collapsing" in setting.studies:
                     yield Row(paper, data, method + COLLAPSED, experiment, name)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from . import few_shot
-from .few_shot import Network, Setting
+from .few_shot import Network, Setting, cell_name
 from .layer_studies import STUDIES
 
 ID = "arnold2019/cnn"
@@ -107,12 +107,7 @@ def _bound(dataset: str) -> Setting:
     )
 
 
-def name(dataset: str, layers: int, method: str) -> str:
-    """Of a cell."""
-    return f"{dataset} CNN({layers}) {method}"
-
-
-SETTINGS = {name(dataset, *cell): _setting(dataset, *cell) for dataset in PROTOCOLS for cell in CELLS}
-SETTINGS |= {name(dataset, 2, "upper bound"): _bound(dataset) for dataset in PROTOCOLS}
+SETTINGS = {cell_name(dataset, *cell): _setting(dataset, *cell) for dataset in PROTOCOLS for cell in CELLS}
+SETTINGS |= {cell_name(dataset, 2, "upper bound"): _bound(dataset) for dataset in PROTOCOLS}
 METHODS = tuple(SETTINGS)
 run = few_shot.runner(ID, SETTINGS, TIERS, STUDIES)

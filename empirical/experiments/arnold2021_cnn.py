@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from . import few_shot
-from .few_shot import Network, Setting
+from .few_shot import Network, Setting, cell_name
 
 ID = "arnold2021/cnn"
 SUMMARY = "5-way 5-shot CNN(X): MAML and ANIL with LinNet, Meta-SGD, Meta-Curvature, T-Nets and meta-KFO"
@@ -85,11 +85,6 @@ def _setting(dataset: str, layers: int, method: str) -> Setting:
     )
 
 
-def name(dataset: str, layers: int, method: str) -> str:
-    """Of a cell."""
-    return f"{dataset} CNN({layers}) {method}"
-
-
 TABLES: dict[str, tuple[tuple[int, str], ...]] = {
     "Table 1": tuple((layers, method) for method in ("MAML", "MAML w/ LinNet") for layers in (2, 3, 4, 6)),
     "Table 2": ((2, "ANIL"), (2, "ANIL w/ LinNet")),
@@ -101,10 +96,13 @@ TABLES: dict[str, tuple[tuple[int, str], ...]] = {
 # the order of running: what a reader would miss most first
 _ORDER = ("Table 3", "Table 2", "Table B.4", "Table 1", "Figure 4")
 SETTINGS = {
-    name(dataset, *cell): _setting(dataset, *cell) for table in _ORDER for dataset in DATASETS for cell in TABLES[table]
+    cell_name(dataset, *cell): _setting(dataset, *cell)
+    for table in _ORDER
+    for dataset in DATASETS
+    for cell in TABLES[table]
 }
 SETTINGS |= {
-    f"{name(dataset, 2, 'MAML')}, {OTHER_STEPS} steps": replace(_setting(dataset, 2, "MAML"), steps=OTHER_STEPS)
+    f"{cell_name(dataset, 2, 'MAML')}, {OTHER_STEPS} steps": replace(_setting(dataset, 2, "MAML"), steps=OTHER_STEPS)
     for dataset in DATASETS
 }
 METHODS = tuple(SETTINGS)

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache
-from pathlib import Path
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from .. import compilation, records
+from ..data import DATASETS
 from ..meta_learners.maml import MAML
 from ..models import benchmark_cnn, linear_network
 from ..randomness import generator
@@ -33,7 +34,7 @@ from ..tasks.few_shot import FewShotTasks
 from ..trainer import Trainer
 from ..update_rules import UpdateRule, cfc, kfc, klin, meta_curvature, meta_sgd, sgd, t_nets
 from . import methods
-from .looks import Looks
+from .looks import Looks, accuracies, surviving
 from .methods import rounded
 
 COMPILED_FROM = 150
@@ -57,8 +58,6 @@ UPDATES: dict[str, Callable[[], UpdateRule]] = {
     "cfc1": lambda: cfc(1, 4),
     "cfc10": lambda: cfc(10, 4),
 }
-SIDES = {"omniglot": 28, "cifar-fs": 32, "mini-imagenet": 84}
-CHANNELS = {"omniglot": 1, "cifar-fs": 3, "mini-imagenet": 3}
 TIMED = 5
 """Meta-iterations that are timed at the end, once more after training."""
 TRAINED, UNTRAINED = 0, 1
@@ -81,11 +80,15 @@ class Network:
     linnet: tuple[int, ...] = ()
     side: int | None = None
 
+    def inputs(self, dataset: str) -> tuple[int, int, int]:
+        """The shape (C, H, W) of an image."""
+        side = self.side or DATASETS[dataset].side
+        return DATASETS[dataset].shape[-1], side, side
+
     def module(self, dataset: str, ways: int) -> nn.Module:
         """A network that torch's default initialises."""
         if not self.layers:
-            inputs = CHANNELS[dataset] * (self.side or SIDES[dataset]) ** 2
-            return nn.Sequential(nn.Flatten(), *linear_network(inputs, *self.linnet, ways))
+            return nn.Sequential(nn.Flatten(), *linear_network(prod(self.inputs(dataset)), *self.linnet, ways))
         made = benchmark_cnn(dataset, self.layers, paper=self.paper, classes=ways)
         if self.linnet:
             made.head = linear_network(made.head.in_features, *self.linnet, ways)
@@ -130,14 +133,13 @@ class Setting:
     studies: tuple[str, ...] = ()
     compile: bool = True
 
-    def tasks(self, folder: Path | None) -> FewShotTasks:
+    def tasks(self) -> FewShotTasks:
         """Tasks of all three splits; a pool is of training tasks alone, since test tasks are the same ones anyway."""
         return FewShotTasks.of(
             self.dataset,
             self.ways,
             self.shots,
             self.queries,
-            folder=folder,
             split=self.split,
             side=self.network.side,
             pool=self.pool,
@@ -171,12 +173,11 @@ class Setting:
 @cache
 def _multiplications(dataset: str, ways: int, network: Network, update: str) -> tuple[float, float]:
     """Of the forward pass of one image, and of the update rule on the gradient of all weights."""
-    side = network.side or SIDES[dataset]
     module, rule = network.module(dataset, ways), UPDATES[update]()
     if rule.prepare is not None:
         module, _ = rule.prepare(module)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        module(torch.zeros(2, CHANNELS[dataset], side, side))
+        module(torch.zeros(2, *network.inputs(dataset)))
     weights = dict(module.named_parameters())
     found = rule.init(weights, torch.Generator())
     with FlopCounterMode(display=False) as of_rule, torch.no_grad():
@@ -271,12 +272,9 @@ def runner(
     return methods.runner(settings, prepared)
 
 
-def accuracies(
-    learner: MAML, learned: dict[str, Tensor], test: list[tuple[Tensor, ...]], steps: int | None = None
-) -> np.ndarray:
-    """Of each run on each test task, after adaptation: (R, T)."""
-    found = [learner.evaluate(learned, batch, steps)["accuracy"].cpu().double() for batch in test]
-    return torch.cat(found, dim=1).numpy()
+def cell_name(dataset: str, layers: int, method: str) -> str:
+    """The setting of a cell of a CNN."""
+    return f"{dataset} CNN({layers}) {method}"
 
 
 def learner_of(setting: Setting, rates: Tensor | float, **options: Any) -> MAML:
@@ -300,7 +298,7 @@ class _Run:
         self.device, self.seed, self.progress, self.work = device, seed, progress, work
         self.seeds = [seed + s for s in range(tier.seeds)]
         self.runs = [(s, *pair) for s in self.seeds for pair in setting.rates]
-        self.tasks = self.setting.tasks(None)
+        self.tasks = self.setting.tasks()
         self.fresh = self.tasks if setting.pool is None else replace(self.tasks, pool=None)
         told = [asdict(self.setting), asdict(tier), self.tasks.images.digest()]
         self.key = methods.fingerprint(device, torch.float32, experiment, name, *told, seed)
@@ -325,25 +323,18 @@ class _Run:
             tolerate_divergence=True,
             description=self.name,
         )
-        looks = Looks(self.work, self.key)
-        at_looks = self.tier.looked(setting.iterations)
-        bar = self.progress.bar(self.name, setting.iterations) if self.progress else None
         few = list(self._drawn(trainer, "test", min(self.tier.look_tasks, setting.test_tasks)))
-        for at in at_looks:
-            if at:
-                trainer.fit(at)
-            if looks.missing(at, trainer):
-                looks.keep(at, rounded(self._accuracies(learner, trainer, few).mean(1)))
-            if bar:
-                bar(at, ", ".join("diverged" if a is None else f"{a:.4f}" for a in looks[at]))
-        del few
+        curve = Looks(self.work, self.key).along(
+            trainer,
+            self.tier.looked(setting.iterations),
+            lambda: surviving(learner, trainer, few).mean(1),
+            self.progress.bar(self.name, setting.iterations) if self.progress else None,
+        )
         test = list(self._drawn(trainer, "test", setting.test_tasks))
         measured = {
-            "test_accuracy": self._accuracies(learner, trainer, test),
-            "test_accuracy_without_adaptation": self._accuracies(learner, trainer, test, steps=0),
-            "validation_accuracy": self._accuracies(
-                learner, trainer, self._drawn(trainer, "validation", setting.test_tasks)
-            ),
+            "test_accuracy": surviving(learner, trainer, test),
+            "test_accuracy_without_adaptation": surviving(learner, trainer, test, steps=0),
+            "validation_accuracy": surviving(learner, trainer, self._drawn(trainer, "validation", setting.test_tasks)),
         }
         if setting.iterations:
             untrained = {n: v.to(trainer.device, trainer.dtype) for n, v in self._start(learner, UNTRAINED).items()}
@@ -351,11 +342,10 @@ class _Run:
         if learner.inner.model.has_batch_norm:
             inductive = learner_of(setting, learner.inner.inner_lr, batch_norm="support")
             inductive.to(trainer.device, trainer.dtype)
-            measured["test_accuracy_support_statistics"] = self._accuracies(inductive, trainer, test)
+            measured["test_accuracy_support_statistics"] = surviving(inductive, trainer, test)
         trained = Trained(setting, learner, trainer, test, self.seed)
         found = {name: study(trained) for name, study in self.studies.items()}
         seconds = self._seconds(trainer)
-        curve = {at: looks[at] for at in at_looks}
         return [self._record(n, trainer, curve, measured, found, (began, seconds)) for n in range(len(setting.rates))]
 
     def _start(self, learner: MAML, which: int) -> dict[str, Tensor]:
@@ -397,12 +387,6 @@ class _Run:
         for number, at in enumerate(range(0, count, piece)):
             drawn = self.fresh.sample(min(piece, count - at), generator(self.seed, split, number), split, trainer.dtype)
             yield tuple(part[None].to(trainer.device) for part in drawn)
-
-    def _accuracies(self, learner, trainer: Trainer, test, steps: int | None = None) -> np.ndarray:
-        """As `accuracies`; nan for a run that has diverged."""
-        found = accuracies(learner, trainer.learned, test, steps)
-        found[(trainer.diverged_at >= 0).cpu().numpy()] = np.nan
-        return found
 
     def _record(self, number: int, trainer: Trainer, curve, measured, studies, timed) -> Record:
         setting, pairs, (began, seconds) = self.setting, len(self.setting.rates), timed

@@ -18,7 +18,8 @@ from ..layers import dense
 from ..losses import metrics
 from ..models import collapse, prune
 from ..randomness import generator
-from .few_shot import Trained, accuracies, learner_of
+from .few_shot import Trained, learner_of
+from .looks import accuracies
 
 STUDIED_TASKS = 100
 """Test tasks of each study: arnold2019, Section 3.2."""

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -27,7 +26,7 @@ from ..tasks.logistic import LogisticTasks
 from ..trainer import Trainer
 from ..update_rules.kronecker import kfc, klin
 from . import methods
-from .looks import Looks
+from .looks import Looks, surviving
 from .methods import rounded
 
 PIECE = 20
@@ -172,21 +171,18 @@ class _Run:
             tolerate_divergence=True,
         )
         test = list(self._test_tasks(trainer))
-        bar = self.progress.bar(self.name, self.tier.iterations) if self.progress else None
-        looks = Looks(self.work, self.key)
         norms = self._weight_norms(learner, trainer.learned)
-        for at in self.tier.evaluated():
-            if at:
-                trainer.fit(at)
-            if looks.missing(at, trainer):
-                looks.keep(at, rounded(self._measure(learner, trainer, test).mean(1)))
-            if bar:
-                bar(at, ", ".join("diverged" if a is None else f"{a:.4f}" for a in looks[at]))
-        final = self._measure(learner, trainer, test)
-        before = self._measure(learner, trainer, test, steps=0)
+        curve = Looks(self.work, self.key).along(
+            trainer,
+            self.tier.evaluated(),
+            lambda: surviving(learner, trainer, test).mean(1),
+            self.progress.bar(self.name, self.tier.iterations) if self.progress else None,
+        )
+        final = surviving(learner, trainer, test)
+        before = surviving(learner, trainer, test, steps=0)
         end = self._weight_norms(learner, trainer.learned)
         return [
-            self._record(number, variant, trainer, looks, final, before, (norms, end), began)
+            self._record(number, variant, trainer, curve, final, before, (norms, end), began)
             for number, variant in enumerate(self.setting.variants())
         ]
 
@@ -213,13 +209,6 @@ class _Run:
             drawn = tasks.sample(count, generator(self.seed, "test", number, self.device), "test", trainer.dtype)
             yield tuple(part[None] for part in drawn)
 
-    def _measure(self, learner, trainer: Trainer, test, steps: int | None = None) -> np.ndarray:
-        """Accuracies (R, T) on the test tasks; nan for a run that has diverged."""
-        found = [learner.evaluate(trainer.learned, batch, steps)["accuracy"].cpu().double() for batch in test]
-        accuracy = torch.cat(found, dim=1).numpy()
-        accuracy[(trainer.diverged_at >= 0).cpu().numpy()] = np.nan
-        return accuracy
-
     def _weight_norms(self, learner: MAML, learned: dict[str, Tensor]) -> list[float]:
         """Of each run, the norm of c in the model's prediction cᵀx + constant, before adaptation."""
         eye = torch.eye(self.setting.tasks.dimensions, device=self.device)
@@ -230,13 +219,12 @@ class _Run:
                 found.append((module(eye) - module(torch.zeros_like(eye))).norm().item())
         return found
 
-    def _record(self, number, variant, trainer: Trainer, looks: Looks, final, before, norms, began) -> Record:
+    def _record(self, number, variant, trainer: Trainer, curve, final, before, norms, began) -> Record:
         start, scale, addition = variant
         mine = list(range(number, len(self.runs), len(self.setting.variants())))
         diverged = [trainer.diverged_at[run].item() for run in mine]
         alive = [run for run, at in zip(mine, diverged, strict=True) if at < 0]
-        at = self.tier.evaluated()
-        training = methods.blocks(trainer.curve("accuracy"), at)
+        training = methods.blocks(trainer.curve("accuracy"), list(curve))
         metrics = {}
         if alive:
             metrics = {
@@ -260,8 +248,8 @@ class _Run:
             + ("" if self.setting.update == "sgd" else "; the meta-optimizer at the identity"),
             parameter_count=sum(value[0].numel() for value in trainer.learned.values()),
             learning_curve={
-                "meta_iteration": at,
-                "test_accuracy": [[looks[i][run] for run in mine] for i in at],
+                "meta_iteration": list(curve),
+                "test_accuracy": [[values[run] for run in mine] for values in curve.values()],
                 # of the tasks met since the row before, each before it is learned from
                 "training_accuracy": [None, *(rounded(row[mine]) for row in training)],
             },

@@ -1,12 +1,36 @@
-"""What a run has measured at its meta-iterations, kept beside its checkpoint, so that a killed run measures nothing twice."""
+"""Accuracies on test tasks along meta-training, kept beside the checkpoint, so that a killed run measures nothing twice."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
+import torch
+from torch import Tensor
+
 from .. import records
+from ..meta_learners.maml import MAML
 from ..trainer import CheckpointError, Trainer
+from .methods import rounded
+
+
+def accuracies(
+    learner: MAML, learned: dict[str, Tensor], test: Iterable[tuple[Tensor, ...]], steps: int | None = None
+) -> np.ndarray:
+    """Of each run on each test task, after adaptation: (R, T)."""
+    found = [learner.evaluate(learned, batch, steps)["accuracy"].cpu().double() for batch in test]
+    return torch.cat(found, dim=1).numpy()
+
+
+def surviving(
+    learner: MAML, trainer: Trainer, test: Iterable[tuple[Tensor, ...]], steps: int | None = None
+) -> np.ndarray:
+    """As `accuracies`, of what the trainer has learned; nan for a run that has diverged."""
+    found = accuracies(learner, trainer.learned, test, steps)
+    found[(trainer.diverged_at >= 0).cpu().numpy()] = np.nan
+    return found
 
 
 class Looks:
@@ -39,8 +63,27 @@ class Looks:
                 f"{self._file} belongs to a run with other settings or code: delete it and what stands beside it."
             )
 
-    def missing(self, at: int, trainer: Trainer) -> bool:
-        """Whether this meta-iteration has still to be looked at. Raises CheckpointError where the trainer is past it."""
+    def along(
+        self,
+        trainer: Trainer,
+        places: Sequence[int],
+        measure: Callable[[], np.ndarray],
+        bar: Callable[[int, str], None] | None = None,
+    ) -> dict[int, list[float | None]]:
+        """Train to each of these meta-iterations and measure (R,) there, but for what a killed run has measured.
+
+        Raises CheckpointError where the trainer's checkpoint is past a place that was not measured.
+        """
+        for at in places:
+            if at:
+                trainer.fit(at)
+            if self._missing(at, trainer):
+                self._keep(at, rounded(measure()))
+            if bar:
+                bar(at, ", ".join("diverged" if a is None else f"{a:.4f}" for a in self._found[str(at)]))
+        return {at: self._found[str(at)] for at in places}
+
+    def _missing(self, at: int, trainer: Trainer) -> bool:
         if str(at) in self._found:
             return False
         if trainer.iteration > at:
@@ -50,12 +93,8 @@ class Looks:
             )
         return True
 
-    def keep(self, at: int, values: list[float | None]) -> None:
-        """Write down what was measured, all at once or not at all."""
+    def _keep(self, at: int, values: list[float | None]) -> None:
         self._found[str(at)] = values
         if self._file is not None:
             text = json.dumps({"fingerprint": self._key, "accuracy": self._found}) + "\n"
             records.write_text(self._file, text)
-
-    def __getitem__(self, at: int) -> list[float | None]:
-        return self._found[str(at)]

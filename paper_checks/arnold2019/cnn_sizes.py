@@ -23,6 +23,7 @@ from empirical.models import benchmark_cnn
 from empirical.update_rules import UpdateRule, as_matrices
 
 from ..framework import Finding, Formula, Proposition
+from ..published import TITLES
 from . import witness
 from .paper import PAPER
 
@@ -34,7 +35,6 @@ SETTINGS = {  # hidden units, channels of the images, places that the linear lay
     "cifar-fs": (32, 3, 1),
     "mini-imagenet": (32, 3, 25),
 }
-TITLES = {"omniglot": "Omniglot", "cifar-fs": "CIFAR-FS", "mini-imagenet": "mini-ImageNet"}
 
 # printed in A.1.2, by the number of layers
 MODELS = {

@@ -15,15 +15,18 @@ from ..image_records import (
     Reader,
     above_chance,
     accuracy,
+    cell,
     combined,
     difference,
+    differences,
     level,
     levels,
     orderings,
     over_seeds,
 )
+from ..published import TITLES
 from ..published import accuracy as printed
-from .cnn_sizes import MODELS, TITLES
+from .cnn_sizes import MODELS
 from .paper import PAPER
 from .printed_tables import LEVEL
 
@@ -43,18 +46,6 @@ MODELLING, ADAPTATION = ("C1", "C2", "C3"), ("C4", "FC")
 FACTORS = tuple(f"{2.0**k:g}" for k in range(6))
 DROPS = {"omniglot": 0.85, "cifar-fs": 0.40}
 """By how much accuracy drops at most where C4 and FC are scaled before adaptation, Section A.2.2."""
-
-
-def cell(dataset: str, layers: int, method: str) -> str:
-    """The setting of a cell of a CNN."""
-    return f"{dataset} CNN({layers}) {method}"
-
-
-def differences(dataset: str, pairs: Iterable[tuple[tuple[int, str], tuple[int, str]]]) -> dict[str, Number]:
-    """Of cells of CNNs, first minus second."""
-    return {
-        f"CNN({a[0]}) {a[1]} − CNN({b[0]}) {b[1]}": difference(cell(dataset, *a), cell(dataset, *b)) for a, b in pairs
-    }
 
 
 def table(dataset: str, source: str, methods: Iterable[str]) -> Measurement:

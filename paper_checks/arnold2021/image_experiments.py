@@ -15,28 +15,25 @@ from ..image_records import (
     Reader,
     above_chance,
     accuracy,
+    cell,
     combined,
     difference,
+    differences,
     levels,
     orderings,
     over_seeds,
     same,
 )
+from ..published import TITLES
 from ..published import accuracy as printed
 from .paper import PAPER
 
 LINEAR, CNN = "arnold2021/linear-images", "arnold2021/cnn"
-TITLES = {"omniglot": "Omniglot", "cifar-fs": "CIFAR-FS", "mini-imagenet": "mini-ImageNet"}
 SMALL = ("omniglot", "cifar-fs")
 SLIGHTLY = 0.30
 """Below this an accuracy of 5 classes only slightly improves on chance."""
 BETTER = ("MSGD", "MC", "T-Nets", "meta-KFO")
 STEPS_READ = "The paper does not say how many inner steps; of 1 and 5, each model has what the validation tasks prefer"
-
-
-def cell(dataset: str, layers: int, method: str) -> str:
-    """The setting of a cell of a CNN."""
-    return f"{dataset} CNN({layers}) {method}"
 
 
 def linear(dataset: str, model: str) -> tuple[str, ...]:
@@ -52,13 +49,6 @@ def table(dataset: str, source: str, cells: Iterable[tuple[int, str]]) -> Measur
         {method: accuracy(f"{dataset} {method}") for method in methods},
         {method: printed("arnold2021", source, TITLES[dataset], method) for method in methods},
     )
-
-
-def differences(dataset: str, pairs: Iterable[tuple[tuple[int, str], tuple[int, str]]]) -> dict[str, Number]:
-    """Of cells of CNNs, first minus second."""
-    return {
-        f"CNN({a[0]}) {a[1]} − CNN({b[0]}) {b[1]}": difference(cell(dataset, *a), cell(dataset, *b)) for a, b in pairs
-    }
 
 
 # --- linear models: 5.1, B.2, B.3 ---------------------------------------------------------------------------------------

@@ -15,7 +15,21 @@ from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
-__all__ = ["Accuracy", "NotPublished", "Result", "accuracies", "accuracy", "curve", "curves", "result", "results"]
+__all__ = [
+    "TITLES",
+    "Accuracy",
+    "NotPublished",
+    "Result",
+    "accuracies",
+    "accuracy",
+    "curve",
+    "curves",
+    "result",
+    "results",
+]
+
+TITLES = {"omniglot": "Omniglot", "cifar-fs": "CIFAR-FS", "mini-imagenet": "mini-ImageNet"}
+"""What the papers, and the files of accuracies, call the data sets of images."""
 
 _HERE = Path(__file__).parent
 

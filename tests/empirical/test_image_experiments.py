@@ -13,9 +13,11 @@ from empirical.experiments import (
     arnold2021_cnn,
     arnold2021_linear_images,
     few_shot,
+    looks,
 )
-from empirical.experiments.few_shot import Network, Setting, Tier, Trained, accuracies, learner_of
+from empirical.experiments.few_shot import Network, Setting, Tier, Trained, learner_of
 from empirical.experiments.layer_studies import STUDIES, changed_after, layer_names
+from empirical.experiments.looks import accuracies
 from empirical.experiments.methods import slug
 from empirical.randomness import generator
 from empirical.tasks.few_shot import FewShotTasks
@@ -57,7 +59,7 @@ def run(settings, tier=TINY, studies=STUDIES, **options):
 def trained(setting):
     setting = TINY.cut(setting)
     learner = learner_of(setting, setting.rates[0][0])
-    trainer = Trainer(learner, setting.tasks(None), outer_lr=0.01, tasks_per_step=2, seed=[0, 1]).fit(30)
+    trainer = Trainer(learner, setting.tasks(), outer_lr=0.01, tasks_per_step=2, seed=[0, 1]).fit(30)
     test = [trainer.draw(6, "test", number, [0]) for number in range(2)]
     return Trained(setting, learner, trainer, test, 0)
 
@@ -214,7 +216,7 @@ def test_every_cell_has_one_folder_of_its_own(module):
 
 
 def test_each_number_is_of_the_tasks_networks_and_statistics_that_it_says(monkeypatch):
-    calls, plain = [], few_shot.accuracies
+    calls, plain = [], accuracies
 
     def spied(learner, learned, test, steps=None):
         test = list(test)
@@ -228,20 +230,21 @@ def test_each_number_is_of_the_tasks_networks_and_statistics_that_it_says(monkey
             drawn.add(generator.initial_seed())
         return sample(self, count, generator, split, dtype)
 
-    monkeypatch.setattr(few_shot, "accuracies", spied)
+    for room in (few_shot, looks):
+        monkeypatch.setattr(room, "accuracies", spied)
     monkeypatch.setattr(FewShotTasks, "sample", sampled)
     cell = replace(CELL, rates=((0.1, 0.003), (0.2, 0.001)), pool=3)
     first, second = run({"search": cell})
     assert len(drawn) == 4 * 2  # meta-iterations and seeds; the rates of a seed see the same
-    *looks, test, unadapted, validation, scratch, support = calls
-    fresh = replace(cell, pool=None).tasks(None)
+    *along, test, unadapted, validation, scratch, support = calls
+    fresh = replace(cell, pool=None).tasks()
     expected = {s: fresh.sample(12, generator(0, s, 0), s, test[2].dtype)[0][None] for s in ("test", "validation")}
-    assert all((look[2] == fresh.sample(4, generator(0, "test", 0), "test", test[2].dtype)[0]).all() for look in looks)
+    assert all((look[2] == fresh.sample(4, generator(0, "test", 0), "test", test[2].dtype)[0]).all() for look in along)
     for call in (test, unadapted, scratch, support):
         assert (call[2] == expected["test"]).all()
     assert (validation[2] == expected["validation"]).all()
     assert [call[0] for call in calls] == ["transductive"] * 7 + ["support"] and unadapted[3] == 0
-    start = looks[0][1]
+    start = along[0][1]
     assert (start[0] == start[1]).all() and (start[2] == start[3]).all() and (start[0] != start[2]).any()
     assert (scratch[1] != start).any() and (scratch[1] != test[1]).any()
     for record in (first, second):

@@ -10,6 +10,7 @@ from analysis import critical_learning_rate, stationary_points
 from figures import FIGURES, load
 from figures.deep_loss import deep_loss
 from figures.rendering import compute, image
+from paper_checks.recorded import MissingRecord
 
 # the others are drawn from made-up records in test_chen2019.py, test_synthetic.py and test_image_figures.py
 MADE_UP = ("chen2019", "arnold2019", "figure1-right", "linear-images", "arnold2021/cnn")
@@ -51,6 +52,15 @@ def test_the_same_bytes_every_time(name):
         first = image(module, data_of(name), form)
         assert first.startswith(start)
         assert first == image(module, data_of(name), form)
+
+
+@pytest.mark.parametrize("name", [name for name in FIGURES if load(name).RECORD and name not in NAMES])
+def test_the_recorded_runs_can_be_drawn(name):
+    try:
+        data = compute(name)
+    except MissingRecord as missing:
+        pytest.skip(str(missing))
+    assert image(load(name), data, "png").startswith(b"\x89PNG")
 
 
 def test_landscape_marks_every_stationary_point():
