@@ -1,0 +1,5 @@
+"""The static site of a run of claims, for any papers: a shell for pages, and the pages of the claims themselves."""
+
+from .shell import Site
+
+__all__ = ["Site"]
