@@ -80,24 +80,31 @@ def _draw(
 ) -> int:
     """Draw what can be drawn; a figure whose record is missing does not keep the others from being drawn.
 
-    Of the figures that were not asked for by name, those without a record are skipped.
+    Of the figures that were not asked for by name, those without a record are skipped. What stands in the folder then, a manifest says.
     """
     # only now is it known that these are the right packages
     from paper_checks.recorded import MissingRecord, UnreadableRecord
 
+    from . import manifest
     from .rendering import save
 
-    failed = False
+    failed, drawn, undrawn = False, [], []
     for name in names:
         try:
             for path in save(name, out, results):
                 print(path)
+            drawn.append(name)
         except (MissingRecord, UnreadableRecord) as error:
             skipped = isinstance(error, MissingRecord) and name not in asked
             failed |= not skipped
+            undrawn.append(name)
             print(f"python -m figures: {'skipped ' * skipped}{name}: {error}", file=sys.stderr)
         except OSError as error:
             parser.error(f"{name} cannot be written to {str(out)!r} ({error.strerror}); give another --out")
+    try:
+        manifest.update(out, drawn, undrawn)
+    except OSError as error:
+        parser.error(f"{manifest.FILE} cannot be written to {str(out)!r} ({error.strerror}); give another --out")
     return int(failed)
 
 

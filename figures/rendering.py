@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from . import load
 from .style import DPI, RC
 
-__all__ = ["FORMATS", "compute", "drawn", "image", "save"]
+__all__ = ["FORMATS", "compute", "drawn", "image", "save", "write_atomically"]
 
 # matplotlib's own version and the date would change the bytes
 FORMATS: dict[str, dict[str, None]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
@@ -70,14 +70,19 @@ def save(name: str, folder: Path, results: Path | None = None) -> list[Path]:
     module, data = load(name), compute(name, results)
     images = {folder / f"{name}.{form}": image(module, data, form) for form in FORMATS}
     for path, content in images.items():
-        # in the same folder because os.replace is atomic only within one file system
-        handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            os.chmod(temporary, 0o644)  # mkstemp makes files that only their owner may read
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        write_atomically(path, content)
     return list(images)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file into an existing folder so that it is the old one or the new one, never half of it. Raises OSError."""
+    # in the same folder because os.replace is atomic only within one file system
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(temporary, 0o644)  # mkstemp makes files that only their owner may read
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,5 +1,6 @@
 """`python -m figures`: what it lists, draws, refuses and says."""
 
+import json
 import os
 import subprocess
 import sys
@@ -44,7 +45,7 @@ def test_draws_png_and_svg_that_two_processes_agree_on(capsys, tmp_path):
     assert len(capsys.readouterr().out.splitlines()) == 2
     done = run(tmp_path, "step-size-factor", "--out", "b", path=str(HOME))
     assert done.returncode == 0, done.stderr
-    names = {"step-size-factor.png", "step-size-factor.svg"}
+    names = {"step-size-factor.png", "step-size-factor.svg", "figures.json"}
     for folder in ("a", "b"):
         assert {path.name for path in (tmp_path / folder).iterdir()} == names  # no temporary file is left
     for name in names:
@@ -60,6 +61,33 @@ def test_missing_record_names_the_command_that_makes_it(capsys, tmp_path):
     assert f"python -m empirical run arnold2021/figure2 --tier full --out {empty}" in said.err
     assert "step-size-factor.png" in said.out  # the others are drawn all the same
     assert not list(out.glob("arnold2021*"))
+
+
+def test_the_manifest_lists_what_stands_in_the_folder(capsys, tmp_path):
+    def listed(*arguments: str) -> dict[str, dict]:
+        main([*arguments, "--out", str(tmp_path), "--results", str(empty)])
+        return {entry["name"]: entry for entry in json.loads((tmp_path / "figures.json").read_text())}
+
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    found = listed("step-size-factor", "chen2019-figure3")
+    assert list(found) == ["chen2019-figure3", "step-size-factor"]
+    drawn, undrawn = found["step-size-factor"], found["chen2019-figure3"]
+    assert drawn["files"] == ["step-size-factor.png", "step-size-factor.svg"] and drawn["missing"] == []
+    assert drawn["command"] == "python -m figures step-size-factor" and drawn["record"] == []
+    module = figures.load("step-size-factor")
+    assert (drawn["summary"], drawn["source"]) == (module.SUMMARY, module.SOURCE)
+    assert undrawn["files"] == [] and undrawn["record"] == ["chen2019/linear", "chen2019/spiral"]
+    assert undrawn["missing"] == [f"python -m empirical run {name} --tier full" for name in undrawn["record"]]
+    again = listed("chen2019-figure4")  # what an earlier run left still stands
+    assert list(again) == ["chen2019-figure3", "chen2019-figure4", "step-size-factor"]
+    (tmp_path / "step-size-factor.svg").unlink()
+    assert list(listed("chen2019-figure4")) == ["chen2019-figure3", "chen2019-figure4"]
+    for suffix in ("png", "svg"):  # left from a run that had the record: not what this run would draw
+        (tmp_path / f"chen2019-figure3.{suffix}").write_text("")
+    assert listed("chen2019-figure3")["chen2019-figure3"]["files"] == []
+    (tmp_path / "figures.json").write_text("{half")
+    assert list(listed("chen2019-figure4")) == ["chen2019-figure4"]
 
 
 def test_finds_records_here_first_then_beside_the_packages(tmp_path, monkeypatch):
