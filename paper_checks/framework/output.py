@@ -60,6 +60,10 @@ def as_json(run: Run) -> str:
                 "reason": j.reason,
                 "cross_check": j.cross_check,
                 "control": j.control,
+                "counterexample": j.counterexample,
+                "steps": [step.text for step in j.steps],
+                "command": j.command,
+                "note": j.note,
                 "problems": list(j.problems),
             }
             for j in run.judgements

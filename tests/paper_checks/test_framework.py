@@ -2,6 +2,8 @@
 
 import json
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -9,10 +11,11 @@ import sympy
 
 from paper_checks.framework import Definition, Finding, Formula, Freedom, Paper, Proposition
 from paper_checks.framework.command import main
-from paper_checks.framework.judging import judge
+from paper_checks.framework.judging import Judgement, Step, judge
 from paper_checks.framework.output import as_json, as_junit, as_table, summary
 from paper_checks.framework.relations import agree
 from paper_checks.framework.running import UnknownName, accept, accepted, run, select
+from paper_checks.framework.sources import source_of
 
 x, y = sympy.symbols("x y", real=True)
 SQUARE = Formula(
@@ -58,10 +61,10 @@ def test_a_right_formula_is_proved():
 
 def test_a_wrong_formula_is_corrected_with_a_point_that_shows_it():
     (claim,) = paper_with(it=replace(SQUARE, printed=x**2 + y**2)).claims
-    judged = judge(claim)
-    assert judged.verdict == "corrected"
-    assert "at x = 1/2, y = 2 the printed formula gives 17/4, the right one 25/4" in judged.reason
-    assert sympy.sympify(judged.derived, {"x": x, "y": y}) == x**2 + 2 * x * y + y**2
+    found = judge(claim)
+    assert found.verdict == "corrected"
+    assert "at x = 1/2, y = 2 the printed formula gives 17/4, the right one 25/4" in found.reason
+    assert sympy.sympify(found.derived, {"x": x, "y": y}) == x**2 + 2 * x * y + y**2
 
 
 @pytest.mark.parametrize(
@@ -101,9 +104,9 @@ def test_the_convention_that_saves_a_formula_is_named():
 def test_a_line_of_a_chain_is_judged_against_the_line_before():
     chain = replace(SQUARE, before=x**2 + y**2)
     (claim,) = paper_with(it=chain).claims
-    judged = judge(claim)
-    assert judged.verdict == "proved"
-    assert "does not follow from the line before" in judged.reason
+    found = judge(claim)
+    assert found.verdict == "proved"
+    assert "does not follow from the line before" in found.reason
     (claim,) = paper_with(it=replace(chain, before=(y + x) ** 2)).claims
     assert "equals the line before" in judge(claim).reason
 
@@ -151,6 +154,167 @@ def test_an_error_inside_a_claim_is_reported_and_the_run_goes_on():
     result = run([paper])
     assert [j.verdict for j in result.judgements] == ["proved", "unknown"]
     assert any("RuntimeError: no luck" in problem for problem in result.problems)
+
+
+# --- what a judgement carries for a reader ---
+
+
+def steps_of(content: object, **declared: object) -> list[str]:
+    paper = Paper("toy", "A toy paper")
+    judged = judge(paper.claim("it", "(1)", "it", **declared)(lambda: content))
+    return [step.text for step in judged.steps]
+
+
+def judged(content: object) -> Judgement:
+    return judge(paper_with(it=content).claims[0])
+
+
+def test_the_steps_say_what_a_formula_stands_on_and_what_was_compared():
+    assert steps_of(SQUARE, uses=["base", "other.eq1"], assumptions=["x is real", "y too"]) == [
+        "It rests on toy.base, other.eq1 and assumes: x is real; y too.",
+        "Derived from the set-up.",
+        "It holds exactly as printed: printed − derived = 0.",
+        "The negative control differs, as it must.",
+    ]
+    assert steps_of(SQUARE)[0] == "It rests on no other claim."
+    assert judged(SQUARE).counterexample == ""
+    derived, _, control = judged(SQUARE).steps[1:]
+    assert derived.formulas == {"derived": (SQUARE.derived,)} and control.formulas == {"control": (SQUARE.control,)}
+
+
+def test_a_judgement_carries_the_formulas_component_by_component():
+    pair = Formula(printed=[x, [y]], derived=[x, y], control=sympy.Matrix([y, x]), right=("(x, y)", [x, y]))
+    assert judged(pair).formulas == {"printed": (x, y), "derived": (x, y), "control": (y, x), "right": (x, y)}
+    assert "right" not in judged(SQUARE).formulas
+    assert [s.formulas for s in judged(pair).steps if s.text == "In the paper's notation that is (x, y)."] == [
+        {"right": (x, y)}
+    ]
+
+
+def test_the_steps_of_a_wrong_formula_show_the_difference_and_the_point():
+    found = judged(replace(SQUARE, printed=x**2 + y**2, single_symbol=True))
+    differ, point, doubt = found.steps[2:5]
+    assert differ.text == "Printed and derived differ." and differ.formulas == {"printed − derived": (-2 * x * y,)}
+    assert found.counterexample == "at x = 1/2, y = 2 the printed formula gives 17/4, the right one 25/4"
+    assert point.text == "At x = 1/2, y = 2 the printed formula gives 17/4, the right one 25/4."
+    assert "the copy that was transcribed" in doubt.text
+
+
+@pytest.mark.parametrize(
+    ("freedom", "said", "shown"),
+    [
+        (Freedom(factor=True), "Printed and derived differ by more than a positive factor.", {}),
+        (
+            Freedom(constant_in=(x,)),
+            "Printed and derived differ by more than a term without x.",
+            {"printed − derived": (x**3 - x**2 - 2 * x * y - y**2,)},
+        ),
+        (
+            Freedom(factor=True, constant_in=(x, y)),
+            "Printed and derived differ by more than a positive factor and a term without x, y.",
+            {},
+        ),
+    ],
+)
+def test_the_steps_say_what_the_freedom_does_not_cover(freedom, said, shown):
+    step = judged(replace(SQUARE, printed=x**3, freedom=freedom)).steps[2]
+    assert (step.text, step.formulas) == (said, shown)
+
+
+def test_the_steps_show_the_factor_and_the_constant():
+    found = judged(
+        replace(SQUARE, printed=2 * SQUARE.printed + y, freedom=Freedom(factor=True, constant_in=(x,)))
+    ).steps[2]
+    assert found.text.startswith("It holds up to a factor: printed = 2 × derived and an additive constant")
+    assert found.formulas == {"factor": (2,), "constant": (y,)}
+
+
+def test_the_steps_tell_every_convention_that_was_tried():
+    conventions = {"if xy = 0": x**2 + y**2, "if y = 0": x**2}
+    tried = judged(replace(SQUARE, printed=x**2 + y**2, conventions=conventions)).steps[4:6]
+    assert [step.text for step in tried] == ["It would hold if xy = 0.", "It would not hold if y = 0."]
+    assert [step.formulas for step in tried] == [
+        {"derived under it": (x**2 + y**2,)},
+        {"derived under it": (x**2,)},
+    ]
+
+
+def test_the_steps_hold_a_line_against_the_one_before():
+    def step(**changes: object) -> Step:
+        (found,) = (step for step in judged(replace(SQUARE, **changes)).steps if "line before" in step.text)
+        return found
+
+    assert step(before=(y + x) ** 2).formulas == {"the line before": ((y + x) ** 2,)}
+    off = step(before=x**2 + y**2)
+    assert "does not follow" in off.text and off.formulas["printed − the line before"] == (2 * x * y,)
+    loose = step(before=2 * (x + y) ** 2, before_freedom=Freedom(factor=True))
+    assert loose.text == "It follows from the line before it, up to the factor 1/2."
+
+
+def test_the_steps_of_a_proposition_give_each_version_with_its_parameters():
+    assert steps_of(BOUND)[1:] == [
+        "The statement holds (bound = 2): the largest value is 1, the bound 2.",
+        "The control fails (bound = 0.5): the largest value is 1, the bound 0.5.",
+    ]
+    conditional = replace(BOUND, stated={"bound": 1}, weaker={"bound": 3}, assumption="the bound is 3")
+    assert judged(conditional).steps[2].text.startswith("The weaker statement, if the bound is 3, holds (bound = 3): ")
+    assert judged(conditional).counterexample == "the largest value is 1, the bound 1"
+    refuted = judged(replace(BOUND, stated={"bound": 1}, right={"bound": 3}, right_statement="x² < 3"))
+    assert refuted.steps[2].text.startswith("The right statement, x² < 3, holds (bound = 3): ")
+    assert refuted.counterexample == "the largest value is 1, the bound 1" and judged(BOUND).counterexample == ""
+
+
+def test_parameters_read_the_same_in_every_run():
+    def check(**parameters: object) -> Finding:
+        return Finding(parameters["right"], "so it is")
+
+    given = {"at": {"x": [x, (1, "one")]}, "by": check, "right": True}
+    told = steps_of(Proposition(check, stated=given, control={"right": False}))[1]
+    assert told == "The statement holds (at = (x: (x, (1, one))); by = check; right = True): so it is."
+
+
+def test_a_definition_has_a_note_and_no_steps():
+    found = judged(Definition("a name"))
+    assert (found.note, found.steps, found.formulas) == ("a name", (), {})
+    assert judged(replace(SQUARE, note="as one learns at school")).note == "as one learns at school"
+
+
+def test_json_tells_the_steps():
+    wrong = replace(SQUARE, printed=x**2 + y**2, note="a slip")
+    (entry,) = json.loads(as_json(run([paper_with(it=wrong)])))
+    assert entry["steps"] == [step.text for step in judged(wrong).steps] and len(entry["steps"]) == 5
+    assert entry["counterexample"].startswith("at x = 1/2") and entry["note"] == "a slip" and entry["command"] == ""
+
+
+# declared at the module's level, as a paper's claims are
+SHOWN = Paper("shown", "A paper whose source is shown")
+
+
+@SHOWN.claim("decorated", "(1)", "a function")
+def decorated() -> Formula:
+    return SQUARE
+
+
+for _n in (1, 2):
+    SHOWN.claim(f"looped-{_n}", "(2)", "a lambda in a loop")(lambda n=_n: SQUARE)
+
+SHOWN.claim("partial", "(3)", "a function with an argument")(partial(verdict, SQUARE))
+SHOWN.claim("nowhere", "(4)", "no file")(eval("lambda: SQUARE"))
+SHOWN.definition("defined", "(5)", "a definition")
+
+
+def test_the_source_of_a_claim_is_its_whole_declaration():
+    sources = {claim.id.removeprefix("shown."): source_of(claim) for claim in SHOWN.claims}
+    own = Path(__file__).read_text().splitlines()
+    for source in filter(None, sources.values()):
+        assert source.file == Path(__file__)
+        shown = source.text.splitlines()
+        assert own[source.first_line - 1 :][: len(shown)] == shown
+    assert sources["decorated"].text.startswith('@SHOWN.claim("decorated"')
+    assert sources["decorated"].text.endswith("return SQUARE\n")
+    assert sources["looped-1"] == sources["looped-2"] and sources["looped-1"].text.startswith("for _n in (1, 2):")
+    assert sources["partial"].text.startswith("def verdict(")
+    assert sources["nowhere"] is None and sources["defined"] is None
 
 
 # --- what must fail a run ---

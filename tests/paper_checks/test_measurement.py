@@ -132,6 +132,25 @@ def test_without_a_record_it_is_not_run_and_says_what_to_run():
     assert "5 within" in found.printed and found.derived == ""
 
 
+# --- what a judgement carries for a reader ---
+
+
+def test_a_measurement_shows_its_numbers_its_bounds_and_where_they_come_from():
+    found = judged(replace(GOOD, note="a note"))
+    assert [(part.name, part.estimate, part.bound) for part in found.parts] == [
+        ("loss", LOSS, Near(5.0)),
+        ("gap", GAP, Above(0)),
+    ]
+    assert found.bounds == GOOD.bounds and found.command == "python -m runs loss" and found.note == "a note"
+    assert [step.text for step in found.steps] == ["loss: 1000 tasks"]
+
+
+def test_a_measurement_that_was_not_run_shows_what_was_declared():
+    found = judged(replace(GOOD, measure=missing, note="a note"))
+    assert found.parts == () and found.steps == ()
+    assert found.bounds == GOOD.bounds and found.command == "python -m runs loss" and found.note == "a note"
+
+
 # --- what must fail a run ---
 
 
@@ -196,6 +215,7 @@ def test_every_output_shows_what_was_measured(tmp_path, capsys):
     assert (
         entry["verdict"] == "not-reproduced" and "0.50 ± 0.12" in entry["derived"] and "above 0.25" in entry["printed"]
     )
+    assert entry["command"] == "python -m runs loss" and entry["steps"] == ["loss: 1000 tasks"]
     assert "not-reproduced" in as_table(result.judgements)
     assert summary(result.judgements) == "1 claim: 1 not-reproduced"
     case = ElementTree.fromstring(as_junit(result))[0]
