@@ -5,14 +5,25 @@ from __future__ import annotations
 import difflib
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from .claims import Claim, Paper
 from .judging import Judgement, judge
 
-__all__ = ["Run", "UnknownName", "accept", "accepted", "run", "select"]
+__all__ = [
+    "Run",
+    "UnknownName",
+    "accept",
+    "accepted",
+    "changed",
+    "declaration_problems",
+    "gaps",
+    "run",
+    "select",
+    "write_atomically",
+]
 
 
 class UnknownName(ValueError):
@@ -53,6 +64,36 @@ class Run:
     problems: tuple[str, ...]
 
 
+def declaration_problems(papers: Sequence[Paper], claims: Sequence[Claim], resolve: Sequence[Paper] = ()) -> list[str]:
+    """Ids that more than one claim of the papers has, and what `claims` use without its being there, `resolve` included."""
+    ids = [claim.id for paper in papers for claim in paper.claims]
+    resolvable = {*ids, *(claim.id for paper in resolve for claim in paper.claims)}
+    problems = [f"{id} is the id of more than one claim" for id in sorted({id for id in ids if ids.count(id) > 1})]
+    return problems + [
+        f"{claim.id} uses {used}, and there is no such claim"
+        for claim in claims
+        for used in claim.uses
+        if used not in resolvable
+    ]
+
+
+def gaps(papers: Sequence[Paper], expected: Mapping[str, str] | None = None) -> list[str]:
+    """The papers' locators that no claim has, and accepted verdicts without a claim."""
+    problems = []
+    for paper in papers:
+        located = {claim.locator for claim in paper.claims}
+        problems += [f"{paper.key} {locator} has no claim" for locator in paper.locators if locator not in located]
+    ids = {claim.id for paper in papers for claim in paper.claims}
+    gone = [id for id in expected or {} if id not in ids]
+    return problems + [f"{id} has an accepted verdict, and there is no such claim" for id in gone]
+
+
+def changed(judgement: Judgement, expected: Mapping[str, str]) -> str | None:
+    """How a verdict differs from the accepted one, if it does."""
+    was = expected.get(judgement.claim.id, "not there")
+    return None if was == judgement.verdict else f"the verdict is {judgement.verdict}, and the accepted one is {was}"
+
+
 def run(
     papers: Sequence[Paper],
     claims: Sequence[Claim] | None = None,
@@ -70,34 +111,18 @@ def run(
         resolve: further papers whose claims a `uses` may name.
     """
     whole = claims is None
-    known = [claim for paper in papers for claim in paper.claims]
-    claims = known if claims is None else list(claims)
-    problems = []
-    ids = [claim.id for claim in known]
-    resolvable = {*ids, *(claim.id for paper in resolve for claim in paper.claims)}
-    problems += [f"{id} is the id of more than one claim" for id in sorted({id for id in ids if ids.count(id) > 1})]
-    problems += [
-        f"{claim.id} uses {used}, and there is no such claim"
-        for claim in claims
-        for used in claim.uses
-        if used not in resolvable
-    ]
+    claims = [claim for paper in papers for claim in paper.claims] if claims is None else list(claims)
+    problems = declaration_problems(papers, claims, resolve)
     if whole:
-        for paper in papers:
-            located = {claim.locator for claim in paper.claims}
-            problems += [f"{paper.key} {locator} has no claim" for locator in paper.locators if locator not in located]
+        problems += gaps(papers, expected)
     judgements = []
     for claim in claims:
         if progress is not None:
             progress(claim)
         judgement = judge(claim)
         judgements.append(judgement)
-        problems += [f"{claim.id}: {problem}" for problem in judgement.problems]
-        if expected is not None and expected.get(claim.id) != judgement.verdict:
-            was = expected.get(claim.id, "not there")
-            problems.append(f"{claim.id}: the verdict is {judgement.verdict}, and the accepted one is {was}")
-    if whole and expected is not None:
-        problems += [f"{id} has an accepted verdict, and there is no such claim" for id in expected if id not in ids]
+        change = None if expected is None else changed(judgement, expected)
+        problems += [f"{claim.id}: {problem}" for problem in (*judgement.problems, change) if problem]
     return Run(tuple(judgements), tuple(problems))
 
 
