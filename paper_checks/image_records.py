@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from math import hypot, sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,7 +109,6 @@ class Cell:
         return f"{self.record.setting} ({self.record.tier}, {run}{guessed})"
 
 
-@cache
 def _records(experiment: str, tier: str, results: Path | None) -> dict[str, Record]:
     try:
         return recorded.read(experiment, results, tier)

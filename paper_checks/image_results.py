@@ -36,6 +36,7 @@ class Row:
         experiment, setting: of the record, with the study's name where a study of another cell measures it.
         printed: places and numbers.
         cell: what was run; None where nothing was, or something else than what is declared now.
+        reason: why there is no cell.
     """
 
     paper: str
@@ -45,6 +46,17 @@ class Row:
     setting: str
     printed: list[tuple[str, Accuracy]] = field(default_factory=list)
     cell: Cell | None = None
+    reason: str = ""
+
+    @property
+    def linear(self) -> bool:
+        """Whether it is one of the linear models."""
+        return self.experiment in (of2019.LINEAR, of2021.LINEAR)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the row is the cell itself, and not a study of it."""
+        return self.method != PRUNED and not self.method.endswith(COLLAPSED)
 
     @property
     def by_seed(self) -> np.ndarray:
@@ -58,8 +70,9 @@ class Row:
 
     @property
     def command(self) -> str:
-        """What makes its record."""
-        return f'python -m empirical run {self.experiment} --tier {self.cell.record.tier} --method "{self.setting}"'
+        """What makes its record, or would make it at full."""
+        tier = "full" if self.cell is None else self.cell.record.tier
+        return f'python -m empirical run {self.experiment} --tier {tier} --method "{self.setting}"'
 
 
 def _settings() -> Iterator[Row]:
@@ -93,12 +106,15 @@ def rows() -> list[Row]:
                 raise LookupError(f"{paper} prints {place}, {data}, {method}, and no experiment has that cell")
             found[paper, data, method].printed.append((place, printed))
     for row in found.values():
+        reasons = []
         for tier in ("full", "lite"):
             try:
                 row.cell = read(row.experiment, row.setting, tier)
                 break
-            except NotRun:
-                continue
+            except NotRun as reason:
+                reasons.append(str(reason))
+        else:
+            row.reason = next((each for each in reasons if "stale" in each), reasons[0])
     return list(found.values())
 
 
@@ -133,14 +149,13 @@ def markdown(listed: Iterable[Row]) -> str:
 
 def _columns(row: Row) -> list[str]:
     told, record = row.cell.record.configuration, row.cell.record
-    own = row.method != PRUNED and not row.method.endswith(COLLAPSED)
 
     def other(what: str) -> str:
-        return _percent(row.cell.by_seed(what)) if own and f"{what}_per_seed" in record.details else ""
+        return _percent(row.cell.by_seed(what)) if row.whole and f"{what}_per_seed" in record.details else ""
 
     by_seed = row.by_seed
     spread = f" ± {100 * by_seed.std(ddof=1):.1f}" if len(by_seed) > 1 else ""
-    over_tasks = f" ({100 * row.cell.per_task().std(ddof=1):.1f})" if own else ""
+    over_tasks = f" ({100 * row.cell.per_task().std(ddof=1):.1f})" if row.whole else ""
     iterations = f"{told['iterations']:,} × {told['tasks_per_step']} tasks" if told["iterations"] else "each task"
     lost = int(row.cell.diverged.sum())
     return [

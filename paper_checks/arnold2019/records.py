@@ -5,7 +5,6 @@ A run that diverged counts with the accuracy of a guess, 1/2: its last weights a
 
 from __future__ import annotations
 
-from functools import cache
 from math import hypot, sqrt
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from empirical.experiments.logistic import Setting
     from empirical.records import Record
 
-__all__ = ["accuracy", "command", "difference", "divergence", "extreme", "names", "read", "training_gap"]
+__all__ = ["accuracies", "accuracy", "command", "difference", "divergence", "extreme", "names", "read", "training_gap"]
 
 GUESS = 0.5
 
@@ -28,7 +27,6 @@ def command(experiment: str) -> str:
     return f"python -m empirical run {experiment} --tier full"
 
 
-@cache
 def _records(experiment: str) -> dict[str, Record]:
     try:
         return recorded.read(experiment)
@@ -69,7 +67,7 @@ def read(experiment: str, name: str) -> Record:
     return found
 
 
-def _accuracies(experiment: str, name: str) -> tuple[np.ndarray, np.ndarray, str]:
+def accuracies(experiment: str, name: str) -> tuple[np.ndarray, np.ndarray, str]:
     """Test accuracies at the end: of each task, the mean over seeds; of each seed, the mean over tasks; what to say of it."""
     found = read(experiment, name)
     last = found.learning_curve["test_accuracy"][-1]
@@ -91,7 +89,7 @@ def _estimate(per_task: np.ndarray, by_seed: np.ndarray, evidence: str) -> Estim
 
 def accuracy(experiment: str, name: str) -> Estimate:
     """The test accuracy at the end of meta-training."""
-    return _estimate(*_accuracies(experiment, name))
+    return _estimate(*accuracies(experiment, name))
 
 
 def difference(experiment: str, first: str, second: str) -> Estimate:
@@ -99,7 +97,7 @@ def difference(experiment: str, first: str, second: str) -> Estimate:
     for key in ("tasks", "test_query"):
         if len({str(read(experiment, name).configuration[key]) for name in (first, second)}) > 1:
             raise ValueError(f"{first} and {second} of {experiment} are tested on other data: no pairs")
-    ours, theirs = _accuracies(experiment, first), _accuracies(experiment, second)
+    ours, theirs = accuracies(experiment, first), accuracies(experiment, second)
     return _estimate(ours[0] - theirs[0], ours[1] - theirs[1], f"{ours[2]}, minus {theirs[2]}")
 
 
@@ -110,7 +108,7 @@ def extreme(experiment: str, among: list[str], pick=max) -> Estimate:
 
 def training_gap(experiment: str, name: str) -> Estimate:
     """|training − test accuracy| at the end, the former over the last stretch of meta-training, before each task is learned from."""
-    per_task, by_seed, told = _accuracies(experiment, name)
+    per_task, by_seed, told = accuracies(experiment, name)
     row = read(experiment, name).learning_curve["training_accuracy"][-1]
     training = np.array([GUESS if value is None else value for value in row])
     gap = abs(training.mean() - per_task.mean())

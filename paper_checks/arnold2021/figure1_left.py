@@ -44,8 +44,7 @@ DEEP = {name(model, n): n for n in POINTS for model in ("deep", "three layers")}
 """Settings, and the points that they draw."""
 
 
-@cache
-def _read(name: str) -> Record:
+def read(name: str) -> Record:
     """A record of the full tier. Raises NotRun where there is none, or one of another protocol."""
     from empirical.experiments.arnold2021_figure1_left import declaration
 
@@ -60,7 +59,7 @@ def _read(name: str) -> Record:
 
 def _error(name: str, at: int | None = None) -> Estimate:
     """The mean error over seeds after so many meta-iterations, at the end by default. Its standard error at the end counts tasks too."""
-    found = _read(name)
+    found = read(name)
     row = -1 if at is None else found.learning_curve["meta_iteration"].index(at)
     by_seed = np.array(found.learning_curve["test_error"])[:, row]
     error = by_seed.std(ddof=1) / sqrt(len(by_seed))
@@ -75,8 +74,8 @@ def _error(name: str, at: int | None = None) -> Estimate:
 
 def _apart(first: str, second: str) -> Estimate:
     """The difference of two errors at the end, paired: all settings meet the same test tasks, and the same seeds."""
-    tasks = [np.array(_read(name).details["test_error_per_task"]) for name in (first, second)]
-    seeds = [np.array(_read(name).learning_curve["test_error"])[:, -1] for name in (first, second)]
+    tasks = [np.array(read(name).details["test_error_per_task"]) for name in (first, second)]
+    seeds = [np.array(read(name).learning_curve["test_error"])[:, -1] for name in (first, second)]
     errors = [each.std(ddof=1) / sqrt(len(each)) for each in (tasks[0] - tasks[1], seeds[0] - seeds[1])]
     return Estimate(float((tasks[0] - tasks[1]).mean()), float(hypot(*errors)), f"{first} minus {second}, paired")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -22,6 +23,9 @@ from ..framework import Estimate, Finding, Measurement, Near, Proposition
 from ..published import result
 from . import records
 from .paper import PAPER
+
+if TYPE_CHECKING:
+    from empirical.records import Record
 
 METHODS = EXPERIMENTS["chen2019/linear"].METHODS
 STEPS = (5, 20, 50, 100, 200)
@@ -210,6 +214,12 @@ def exact_curve(method: str) -> np.ndarray:
         variance = None if sigma is None else one_or_each([s * s for s in sigma[seed]])
         curves.append(problem.curve(steps, one_or_each(learned["inner_lr"][seed]), variance, learned["phi"][seed]))
     return np.mean(curves, axis=0)
+
+
+def bayes_risk(record: Record) -> float:
+    """The least expected test loss that any method can have on a record's tasks."""
+    problem = chen2019_experiment1(record.configuration["tasks"]["observations"])
+    return float(problem.limit(problem.prior_variance))
 
 
 def _without_luck(method: str, when: str, exact: np.ndarray) -> Estimate:

@@ -15,6 +15,17 @@ FARTHER = 1.5
 """How far the control moves a published number: between its level and that without adaptation."""
 
 
+NUMBERS = {"linear": 1, "spiral": 2}
+"""Of the experiments."""
+ERRATIC = ("spiral", "M-Shrinkage joint MAP")
+"""The one curve whose number at the step where it ends says nothing; what is said of it stands in `experiments`."""
+
+
+def claim_id(published: Result) -> str:
+    """Without the paper's key, the id of the claim that judges a curve's levels."""
+    return f"exp{NUMBERS[published.experiment]}-{published.method.lower().replace(' ', '-')}"
+
+
 def _content(published: Result) -> Measurement:
     def bound(level: float) -> Near:
         return Near(level, published.reading_error)
@@ -81,7 +92,7 @@ for _method in ("MAML", "M-MAML", "Shrinkage", "M-Shrinkage"):
         uses=("observations",),
     )(lambda method=_method: _errors(method))
 
-for _number, _experiment in ((1, "linear"), (2, "spiral")):
+for _experiment, _number in NUMBERS.items():
     PAPER.claim(
         f"exp{_number}-gaps",
         "Fig. 7",
@@ -91,17 +102,15 @@ for _number, _experiment in ((1, "linear"), (2, "spiral")):
     )(lambda experiment=_experiment: _gaps(experiment))
 
 for _published in results("chen2019"):
-    # that curve of the spiral is erratic: its one number at the step where it ends says nothing (see exp2-joint-map)
-    if (_published.experiment, _published.method) == ("spiral", "M-Shrinkage joint MAP"):
+    if (_published.experiment, _published.method) == ERRATIC:
         continue
     _least = (
         "" if _published.minimum is None else f"least loss {_published.minimum} at step {_published.minimum_step:g}, "
     )
-    _number = {"linear": 1, "spiral": 2}[_published.experiment]
     PAPER.claim(
-        f"exp{_number}-{_published.method.lower().replace(' ', '-')}",
+        claim_id(_published),
         FIGURES.get(_published.method, "Fig. 7"),
-        f"Experiment {_number}, {_published.method}: {_least}{_published.last} at step {_published.last_step:g}",
+        f"Experiment {NUMBERS[_published.experiment]}, {_published.method}: {_least}{_published.last} at step {_published.last_step:g}",
         assumptions=("N = 4 observations, which the paper does not state",),
         uses=("observations",),
     )(lambda published=_published: _content(published))

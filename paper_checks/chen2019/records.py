@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from math import hypot, inf, pi, sqrt
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ __all__ = [
     "failing_share",
     "least",
     "level_at",
+    "losses",
     "module_error",
     "overfitting",
     "paired",
@@ -36,7 +36,6 @@ def command(experiment: str) -> str:
     return f"python -m empirical run chen2019/{experiment} --tier full"
 
 
-@cache
 def _records(experiment: str) -> dict[str, Record]:
     try:
         return recorded.read(f"chen2019/{experiment}")
@@ -73,7 +72,7 @@ def _estimate(per_task: np.ndarray, by_seed: np.ndarray, evidence: str) -> Estim
     return Estimate(float(per_task.mean()), hypot(tasks, seeds), evidence)
 
 
-def _losses(experiment: str, method: str, when: str) -> tuple[np.ndarray, np.ndarray, int]:
+def losses(experiment: str, method: str, when: str) -> tuple[np.ndarray, np.ndarray, int]:
     """The loss at the "best" or the "last" step: of each test task, over the seeds; of each seed, over the tasks; and the step."""
     details = read(experiment, method).details
     step = details["best_step" if when == "best" else "last_finite_step"]
@@ -87,13 +86,13 @@ def _seeds_shown(by_seed: np.ndarray) -> str:
 
 def least(experiment: str, method: str) -> Estimate:
     """The test loss at the step at which its mean is least."""
-    per_task, by_seed, step = _losses(experiment, method, "best")
+    per_task, by_seed, step = losses(experiment, method, "best")
     return _estimate(per_task, by_seed, f"at step {step}{_seeds_shown(by_seed)}")
 
 
 def end(experiment: str, method: str) -> Estimate:
     """The test loss after the last adaptation step."""
-    per_task, by_seed, step = _losses(experiment, method, "last")
+    per_task, by_seed, step = losses(experiment, method, "last")
     return _estimate(per_task, by_seed, f"at step {step}{_seeds_shown(by_seed)}")
 
 
@@ -108,7 +107,7 @@ def paired(experiment: str, first: tuple[str, str], second: tuple[str, str], mos
         raise NotRun(
             f"{first[0]} and {second[0]} were run with other seeds or on other devices, hence not on the same tasks"
         )
-    (ours, our_seeds, _), (theirs, their_seeds, _) = (_losses(experiment, *one) for one in (first, second))
+    (ours, our_seeds, _), (theirs, their_seeds, _) = (losses(experiment, *one) for one in (first, second))
     by_seed = np.minimum(our_seeds - their_seeds, most)
     name = f"{first[0]}, {first[1]} step, minus {second[0]}, {second[1]} step{_seeds_shown(by_seed)}"
     return _estimate(np.minimum(ours - theirs, most), by_seed, name)

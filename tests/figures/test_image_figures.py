@@ -11,7 +11,6 @@ from empirical.experiments import EXPERIMENTS
 from figures import FIGURES, load
 from figures.__main__ import main
 from figures.rendering import compute, drawn, image
-from paper_checks import image_records
 from paper_checks.published import accuracy
 from paper_checks.recorded import MissingRecord, UnreadableRecord
 
@@ -41,9 +40,7 @@ def lite(tmp_path_factory):
 
 @pytest.fixture
 def place(tmp_path):
-    image_records._records.cache_clear()
-    yield tmp_path
-    image_records._records.cache_clear()
+    return tmp_path
 
 
 def figure_of(name: str, results):

@@ -15,6 +15,4 @@ def place(tmp_path, monkeypatch):
     """A folder in which records are looked for; nothing is there."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(image_records.recorded, "__file__", str(tmp_path / "elsewhere" / "recorded.py"))
-    image_records._records.cache_clear()
     yield tmp_path
-    image_records._records.cache_clear()

@@ -6,7 +6,6 @@ from empirical import records as files
 from empirical.experiments import EXPERIMENTS, layer_studies
 from empirical.experiments.few_shot import declaration
 from empirical.records import Record
-from paper_checks import image_records
 from paper_checks.arnold2019 import image_experiments as room2019
 from paper_checks.arnold2021.image_experiments import TITLES
 
@@ -106,4 +105,3 @@ def made_up(
 def write(place, experiment: str, found: list[Record], tier: str = "full") -> None:
     suffix = ".jsonl" if tier == "full" else f".{tier}.jsonl"
     files.write(place / "results" / f"{experiment}{suffix}", found)
-    image_records._records.cache_clear()

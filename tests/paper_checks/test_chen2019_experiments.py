@@ -41,9 +41,7 @@ def place(tmp_path, monkeypatch):
     for name, tier in TIERS.items():
         monkeypatch.setitem(EXPERIMENTS[f"chen2019/{name}"].TIERS, "full", tier)
     monkeypatch.setattr(records.recorded, "__file__", str(tmp_path / "elsewhere" / "recorded.py"))
-    records._records.cache_clear()
     yield tmp_path
-    records._records.cache_clear()
 
 
 @pytest.fixture
@@ -91,7 +89,6 @@ def test_a_record_of_another_protocol_is_stale(place, short_runs):
 
     def judged(change):
         files.write(file, map(change, short_runs["linear"]))
-        records._records.cache_clear()
         return judge(claim)
 
     assert judged(lambda record: record).verdict != "not-run"
@@ -112,7 +109,6 @@ def test_a_record_of_another_protocol_is_stale(place, short_runs):
     unpaired = judged(lambda record: replace(record, seeds=[next(one), 1]))
     assert unpaired.verdict == "not-run" and "not on the same tasks" in unpaired.reason
     files.write(file, short_runs["linear"][:1])
-    records._records.cache_clear()
     assert "has no" in judge(claim).reason
 
 

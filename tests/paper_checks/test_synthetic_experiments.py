@@ -66,7 +66,6 @@ def write(place, experiment, level):
     """Records of all settings, by a function from the name to the level."""
     found = [made_up(experiment, name, level(name)) for name in records.names(experiment)]
     files.write(place / "results" / f"{experiment}.jsonl", found)
-    records._records.cache_clear()
 
 
 @pytest.fixture
@@ -74,9 +73,7 @@ def place(tmp_path, monkeypatch):
     """A folder in which records are looked for; nothing is there."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(records.recorded, "__file__", str(tmp_path / "elsewhere" / "recorded.py"))
-    records._records.cache_clear()
     yield tmp_path
-    records._records.cache_clear()
 
 
 def as_printed(name: str) -> float:
@@ -161,7 +158,6 @@ def test_one_seed_of_three_that_diverged_counts_a_third(place):
     record = made_up(IDS[0], "KLin", 0.8)
     record.learning_curve["test_accuracy"][-1][1] = None
     files.write(place / "results" / f"{IDS[0]}.jsonl", [record])
-    records._records.cache_clear()
     found = records.accuracy(IDS[0], "KLin")
     assert found.value == pytest.approx(0.7, abs=1e-3) and "1 of 3 seeds" in found.evidence
     assert found.standard_error > 0.09
@@ -178,7 +174,6 @@ def test_pairs_are_on_the_same_tasks(place):
 def test_the_training_gap_has_no_sign(place):
     name = "1 layer, sign, 10 points"
     files.write(place / "results" / f"{IDS[2]}.jsonl", [made_up(IDS[2], name, 0.9, training=0.87)])
-    records._records.cache_clear()
     assert records.training_gap(IDS[2], name).value == pytest.approx(0.03, abs=1e-3)
 
 
@@ -187,7 +182,6 @@ def test_a_record_of_another_protocol_is_stale(place):
 
     def judged(changed):
         files.write(place / "results" / f"{IDS[0]}.jsonl", [changed])
-        records._records.cache_clear()
         return judge(CLAIMS["arnold2019.fig1-lr-default"])
 
     assert judged(record).verdict == "not-reproduced"
