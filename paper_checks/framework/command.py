@@ -1,28 +1,30 @@
-"""The command line of a collection of papers: `python -m paper_checks`, or a user's own."""
+"""The command line of a collection of papers: `python -m paper_checks`, or a user's own; and what it shares with other commands."""
 
 from __future__ import annotations
 
 import argparse
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from .claims import Claim, Paper
 from .output import as_json, as_junit, as_table, summary
-from .running import UnknownName, accept, accepted, run, select, write_atomically
+from .running import Run, UnknownName, accept, accepted, run, select, write_atomically
 
-__all__ = ["main"]
+__all__ = ["Parser", "as_text", "conclude", "main", "progress", "require_writable"]
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence and leaves with exit code 2."""
+
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}\n")
 
 
-def _parser(prog: str | None, more: str) -> argparse.ArgumentParser:
-    parser = _Parser(
+def _parser(prog: str | None, more: str) -> Parser:
+    parser = Parser(
         prog=prog,
         description="Judge every claim of the papers: derive it exactly and witness it numerically, or hold what was measured against "
         "bounds declared before; and see its negative control fail.",
@@ -42,7 +44,7 @@ def _parser(prog: str | None, more: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _progress(total: int) -> Callable[[Claim], None] | None:
+def progress(total: int) -> Callable[[Claim], None] | None:
     """A line that overwrites itself, on a terminal only."""
     if not sys.stderr.isatty():
         return None
@@ -55,6 +57,30 @@ def _progress(total: int) -> Callable[[Claim], None] | None:
         print(f"\033[K{count}/{total} {claim.id}", end=end, file=sys.stderr, flush=True)
 
     return show
+
+
+def require_writable(parser: Parser, files: Iterable[Path]) -> None:
+    """Make the files' folders, or leave with a sentence: before a run, so that none is lost to a bad folder."""
+    for file in files:
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            if file.is_dir():
+                raise IsADirectoryError(None, "it is a folder")
+        except OSError as error:
+            parser.error(f"{str(file)!r} cannot be written ({error.strerror}); give another place")
+
+
+def as_text(result: Run, width: int = 160) -> str:
+    """The table of verdicts, and how many there are of each."""
+    return f"{as_table(result.judgements, width)}\n\n{summary(result.judgements)}"
+
+
+def conclude(result: Run, text: str | None = None) -> int:
+    """Print the problems and the text, by default the table as wide as the terminal; returns the exit code."""
+    for problem in result.problems:
+        print(f"problem: {problem}", file=sys.stderr)
+    print(as_text(result, max(120, min(shutil.get_terminal_size((160, 24)).columns, 200))) if text is None else text)
+    return 1 if result.problems else 0
 
 
 def main(
@@ -84,33 +110,22 @@ def main(
         parser.error("--accept makes a whole run the accepted one; give it without --paper and --only")
     outputs = [args.junit] if args.junit else []
     outputs += [args.save / "verdicts.txt", args.save / "verdicts.json"] if args.save else []
-    for file in outputs:
-        try:  # before the run, so that none is lost to a bad folder
-            file.parent.mkdir(parents=True, exist_ok=True)
-            if file.is_dir():
-                raise IsADirectoryError(None, "it is a folder")
-        except OSError as error:
-            parser.error(f"{str(file)!r} cannot be written ({error.strerror}); give another place")
+    require_writable(parser, outputs)
     if args.paper is not None and not args.only:
         # a paper as a whole: its locators count too, and other papers' ids only resolve `uses`
         chosen = [paper for paper in papers if paper.key == args.paper]
         known = {id: verdict for id, verdict in accepted(accepted_file).items() if id.startswith(f"{args.paper}.")}
         others = [paper for paper in papers if paper.key != args.paper]
-        result = run(chosen, None, known, _progress(len(claims)), resolve=others)
+        result = run(chosen, None, known, progress(len(claims)), resolve=others)
     else:
         expected = None if args.accept else accepted(accepted_file)
-        result = run(papers, claims if partial else None, expected, _progress(len(claims)))
-    table = as_table(result.judgements, max(120, min(shutil.get_terminal_size((160, 24)).columns, 200)))
-    text = f"{table}\n\n{summary(result.judgements)}"
+        result = run(papers, claims if partial else None, expected, progress(len(claims)))
     if args.junit is not None:
         write_atomically(args.junit, as_junit(result))
     if args.save is not None:
-        write_atomically(args.save / "verdicts.txt", text + "\n")
+        write_atomically(args.save / "verdicts.txt", as_text(result) + "\n")
         write_atomically(args.save / "verdicts.json", as_json(result) + "\n")
     if args.accept and not result.problems:
         accept(accepted_file, result.judgements)
         print(f"accepted {len(result.judgements)} verdicts in {accepted_file.name}", file=sys.stderr)
-    for problem in result.problems:
-        print(f"problem: {problem}", file=sys.stderr)
-    print(as_json(result) if args.json else text)
-    return 1 if result.problems else 0
+    return conclude(result, as_json(result) if args.json else None)
