@@ -15,16 +15,21 @@ from .. import typesetting
 from ..judging import Judgement
 from .verdicts import VERDICTS
 
-__all__ = ["Site", "address"]
+__all__ = ["Site", "address", "slug"]
 
 HERE = Path(__file__).parent
 MANIFEST = "site.json"
 """Lists the site's files; what it does not list is somebody else's, and is never overwritten."""
 
 
+def slug(claim_id: str) -> str:
+    """A claim's id in letters that mean the same in a file name, in a link and as an anchor."""
+    return re.sub(r"[^A-Za-z0-9._-]", lambda found: f"~{ord(found[0]):x}", claim_id)
+
+
 def address(claim_id: str) -> str:
-    """The path of a claim's page, from letters that mean the same in a file name and in a link."""
-    return f"claims/{re.sub(r'[^A-Za-z0-9._-]', lambda found: f'~{ord(found[0]):x}', claim_id)}.html"
+    """The path of a claim's page."""
+    return f"claims/{slug(claim_id)}.html"
 
 
 class Site:
@@ -54,9 +59,13 @@ class Site:
             lstrip_blocks=True,
         )
         self._environment.filters.update(
-            mathml=typesetting.mathml, latex=typesetting.latex, statement=typesetting.statement
+            mathml=typesetting.mathml,
+            latex=typesetting.latex,
+            sympy=typesetting.source,
+            statement=typesetting.statement,
+            prose=typesetting.prose,
         )
-        self._environment.globals.update(verdicts=VERDICTS, judgements=self.judgements, address=address)
+        self._environment.globals.update(verdicts=VERDICTS, judgements=self.judgements, address=address, slug=slug)
         for name in ("style.css", "site.js"):
             self.file(name, (HERE / name).read_bytes())
 
@@ -83,16 +92,25 @@ class Site:
         """
         self._add(path, lambda: content.encode() if isinstance(content, str) else content)
 
-    def write(self, out: Path) -> None:
-        """Write the site: built beside `out`, then put in its place, so that a reader never meets half of it.
+    @staticmethod
+    def check(out: Path) -> None:
+        """Whether a site could be written there, asked before the work.
 
         Raises:
             ValueError: `out` is a file, or holds files that are no part of such a site.
         """
-        out = out.resolve()
-        part, old = out.with_name(out.name + ".part"), out.with_name(out.name + ".old.part")
-        for folder in (out, part, old):
+        for folder in (out.resolve(), *_beside(out.resolve())):
             _refuse_foreign(folder)
+
+    def write(self, out: Path) -> None:
+        """Write the site: built beside `out`, then put in its place, so that a reader never meets half of it.
+
+        Raises:
+            ValueError: as `check`.
+        """
+        self.check(out)
+        out = out.resolve()
+        part, old = _beside(out)
         for left in (part, old):
             shutil.rmtree(left, ignore_errors=True)
         names = sorted([*self._files, MANIFEST])
@@ -116,6 +134,11 @@ class Site:
 
     def _render(self, template: str, context: Mapping[str, Any]) -> bytes:
         return self._environment.get_template(template).render({**self.context, **context}).encode()
+
+
+def _beside(out: Path) -> tuple[Path, Path]:
+    """Where the new site is built, and where the old one waits until the new one stands."""
+    return out.with_name(f"{out.name}.part"), out.with_name(f"{out.name}.old.part")
 
 
 def _refuse_foreign(out: Path) -> None:

@@ -35,10 +35,13 @@ const compare = (x, y) => {
 for (const table of document.querySelectorAll("table.sortable")) {
   const heads = [...table.tHead.rows[0].cells];
   heads.forEach((head, column) => {
-    const button = document.createElement("button");
+    let button = head.querySelector("button");
+    if (!button) {
+      button = document.createElement("button");
+      button.append(...head.childNodes);
+      head.append(button);
+    }
     button.type = "button";
-    button.append(...head.childNodes);
-    head.append(button);
     button.addEventListener("click", () => {
       const down = head.getAttribute("aria-sort") === "ascending";
       for (const other of heads) other.removeAttribute("aria-sort");

@@ -1,0 +1,69 @@
+"""What an author would have to change: statements that are not right as printed, and what is right instead."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..claims import Paper, Verdict
+from ..judging import Judgement
+
+__all__ = ["Entry", "as_mail", "entries"]
+
+WRONG: tuple[Verdict, ...] = ("corrected", "refuted")
+AMENDED: tuple[Verdict, ...] = ("conditional",)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A statement that is not right as printed.
+
+    Attributes:
+        judgement: what was found.
+        right: what is right, in the paper's notation.
+        evidence: what shows that the statement does not hold as printed.
+        remarks: what else an author would want to know.
+    """
+
+    judgement: Judgement
+    right: str
+    evidence: str
+    remarks: str
+
+
+def entries(judgements: Sequence[Judgement], verdicts: Sequence[Verdict]) -> list[Entry]:
+    """Those with one of the verdicts, in the paper's order."""
+    return [_entry(judgement) for judgement in judgements if judgement.verdict in verdicts]
+
+
+def _entry(judgement: Judgement) -> Entry:
+    # a reason says what is right, then the counterexample, then the remarks
+    said, _, remarks = judgement.reason.partition(judgement.counterexample)
+    right = judgement.derived
+    if judgement.verdict == "corrected":
+        right = said.removeprefix("right is ").removesuffix("; ")
+    return Entry(judgement, right, judgement.counterexample, remarks.lstrip(".; "))
+
+
+def as_mail(paper: Paper, wrong: Sequence[Entry], amended: Sequence[Entry]) -> str:
+    """The same as plain text, to be sent to the paper's authors."""
+
+    def lines(text: str, indent: str = "    ") -> str:
+        return textwrap.fill(text, 78, initial_indent=indent, subsequent_indent=indent, break_long_words=False)
+
+    def sentence(text: str) -> str:
+        return text[:1].upper() + text[1:].rstrip(".") + "."
+
+    def block(entry: Entry) -> str:
+        claim, derived = entry.judgement.claim, entry.judgement.derived
+        right = sentence(derived) if entry.judgement.verdict == "conditional" else f"Right is: {entry.right}"
+        text = [lines(f"{claim.locator}  {claim.statement}", ""), lines(right), lines(sentence(entry.evidence))]
+        return "\n".join([*text, lines(entry.remarks)] if entry.remarks else text)
+
+    parts = [lines(f"Errata of {paper.title}", "")]
+    if wrong:
+        parts += ["Not right as printed", *map(block, wrong)]
+    if amended:
+        parts += ["Right only under an assumption that is not stated", *map(block, amended)]
+    return "\n\n".join(parts) + "\n"
