@@ -160,12 +160,12 @@ def latex(formula: Formula) -> str:
 GREEK = "α-ωϑϕϵ"
 MARKS = "\u0300-\u036f′"
 LETTER = f"A-Za-zÀ-ÖØ-öø-ɏΑ-Ω{GREEK}ℓ"
-SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"
+SUPERSCRIPTS = frozenset("⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 WORD = re.compile(f"[{LETTER}][{LETTER}0-9{MARKS}]*")
 SCRIPT = re.compile(rf"[_^](?:\{{((?:[^{{}}]|\{{[^{{}}]*\}})*)\}}|([{LETTER}0-9][{LETTER}0-9{MARKS}]*))")
 NAMED = {"argmax", "argmin", "inf", "lim", "log", "max", "min", "sup", "det", "Diag", "diag"}
 BEFORE = set("=+−×·←∝<>≥≤≠∈(√/∂±|‖[½,∏Σ")
-AFTER = set("=+−×·←∝<>≥≤≠∈)²³/^_|‖],") | set(SUPERSCRIPTS)
+AFTER = set("=+−×·←∝<>≥≤≠∈)²³/^_|‖],") | SUPERSCRIPTS
 CITED = re.compile(
     r"(?:Appendix|Appendices|Section|Sections|Table|Figure|Fig\.|Algorithm|Prop\.|Proposition|Experiment) $"
 )
@@ -186,7 +186,7 @@ def _is_variable(text: str, found: re.Match[str]) -> bool:
     """Whether a letter that stands alone is a variable, and no article, list item or part of a word with a hyphen."""
     letter = found[0][0]
     before, after = text[: found.start()], text[found.end() :]
-    if re.search(rf"[.'’][ ]?$|[{LETTER}0-9]-$", before) and not re.search(r"\. $", before):
+    if re.search(rf"[.'’_]$|[{LETTER}0-9]-$", before):
         return False
     if re.match(rf"\.[{LETTER}0-9]|-[{LETTER}]|['’]", after) or CITED.search(before) or letter == "E":
         return False
