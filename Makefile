@@ -22,7 +22,7 @@ report: .venv/.complete
 	$(BIN)/python -m paper_checks --save $(REPORT) --junit $(REPORT)/claims.xml
 
 test: .venv/.complete
-	$(BIN)/python -m pytest -n 2 -q
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -q
 
 lint: .venv/.complete
 	$(BIN)/ruff check .

@@ -119,7 +119,7 @@
   const MOST = 20000; // meta steps
   const AT_REST = 1e-9; // the gradient's norm
 
-  /** Follow `step` from `start`: the places and losses on the way, and whether it rests, diverges or is still on its way. */
+  /** Gradient descent from `start`: the places and losses on the way, and whether it rests, diverges, bounces or still moves. */
   const follow = (start, slope, height, eta) => {
     let at = start;
     const places = [at], losses = [height(at)];
@@ -128,7 +128,9 @@
       const steepness = Math.hypot(...down);
       const far = !(Math.max(...at.map(Math.abs)) < 1e6) || !Number.isFinite(steepness);
       if (far || steepness <= AT_REST || k === MOST) {
-        return { places, losses, end: at, steepness, state: far ? "diverges" : steepness <= AT_REST ? "rests" : "moves" };
+        const bounces = losses.slice(-100).some((value, i, last) => i > 0 && value > last[i - 1] + 1e-12);
+        const state = far ? "diverges" : steepness <= AT_REST ? "rests" : bounces ? "bounces" : "moves";
+        return { places, losses, end: at, steepness, state };
       }
       at = at.map((x, i) => x - eta * down[i]);
       places.push(at);
@@ -271,12 +273,13 @@
   };
   const isInside = (point) => Math.max(...point.map(Math.abs)) <= halfWidth();
 
-  /** The same line with the points that no eye could tell apart left out. */
+  /** The same line without the points that no eye could tell apart; of one that bounces for ever, the beginning. */
   const thinned = (points) => {
     const kept = [points[0]];
     for (const point of points.slice(1)) {
       const [x, y] = kept.at(-1);
       if (Math.hypot(point[0] - x, point[1] - y) >= 0.5) kept.push(point);
+      if (kept.length === 1000) break;
     }
     return [...kept, points.at(-1)].map((point) => point.map((x) => Math.max(-1e5, Math.min(1e5, x))));
   };
@@ -313,7 +316,7 @@
     if (state.run) {
       const [[x, y], [endX, endY]] = [state.start, state.run.end].map(toPlane);
       inside.append(svg("rect", { class: "begin", x: near(x) - 4, y: near(y) - 4, width: 8, height: 8 }));
-      if (state.run.state !== "diverges") inside.append(svg("circle", { class: "end", cx: near(endX), cy: near(endY), r: 9 }));
+      if (state.run.state === "rests" || state.run.state === "moves") inside.append(svg("circle", { class: "end", cx: near(endX), cy: near(endY), r: 9 }));
     }
     const [x, y] = toPlane(state.cross).map(near);
     for (const under of [" under", ""]) inside.append(svg("path", { class: `cross${under}`, d: `M${x - 11} ${y}h22M${x} ${y - 11}v22` }));
@@ -388,7 +391,10 @@
     const { inside, place } = chart("losses",
       { low: 0, high: last, ticks: powers(0, last), label: "meta step + 1" },
       { low, high, ticks: powers(low, high) });
-    for (const [name, points] of curves) inside.append(svg("path", { class: `curve ${name}`, d: line(thinned(points.map(place))) }));
+    for (const [name, points] of curves) {
+      const placed = points.map(place).filter(([x], k, all) => k === 0 || Math.round(2 * x) !== Math.round(2 * all[k - 1][0]));
+      inside.append(svg("path", { class: `curve ${name}`, d: line(placed) }));
+    }
   };
 
   /* -- words and numbers -- */
@@ -438,6 +444,7 @@
     const where = run.end.length === 2 ? `(a, b) = (${run.end.map((x) => fixed(x)).join(", ")})` : `c = ${fixed(run.end[0])}`;
     const value = `L = ${fixed(run.losses.at(-1))}`;
     if (run.state === "diverges") return `leaves every bound after ${steps} steps: η is too large here`;
+    if (run.state === "bounces") return `does not settle in ${steps} steps: its loss rises and falls, as η is too large here`;
     if (run.state === "moves") return `is still on its way after ${steps} steps, at ${where} with ${value}: a gradient of ${precise(run.steepness)} is left`;
     const close = points.find((point) => Math.hypot(...point.at.map((x, i) => x - run.end[i])) <= 1e-4 / Math.sqrt(state.alpha));
     return `ends after ${steps} steps at ${where}${close ? `, a ${close.kind},` : ""} with ${value}`;
@@ -450,7 +457,7 @@
     say($("deep-outcome"), `Deep: from (a, b) = (${a}, ${b}) gradient descent ${ending(state.run, points.map((point) => ({ ...point, at: [point.a, point.b] })))}.${outside}`);
     say($("shallow-outcome"), `Shallow: from c = ab = ${fixed(state.start[0] * state.start[1])} it ${
       flat ? "does not move: at α = 1 its loss is the same everywhere" : ending(state.shallowRun, [{ kind: "minimum", at: [0] }])}.`);
-    if ([state.run, state.shallowRun].some((run) => run.state === "diverges")) return say($("adapted"), "");
+    if ([state.run, state.shallowRun].some((run) => run.state === "diverges" || run.state === "bounces")) return say($("adapted"), "");
     const [endA, endB] = state.run.end;
     const [endC] = state.shallowRun.end;
     say($("adapted"), `From where they end, one inner step on the task θ = 1 takes the deep model from ab = ${fixed(endA * endB)} to ${
