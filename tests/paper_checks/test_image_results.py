@@ -1,7 +1,6 @@
 """The table of what was measured on images: every printed accuracy has its cell, and every cell its command."""
 
 import re
-from pathlib import Path
 
 import pytest
 from made_records import CNN, IDS, PLAIN, SEARCHED, made_up, write
@@ -11,8 +10,6 @@ from paper_checks import image_results
 from paper_checks.__main__ import main
 from paper_checks.image_results import COLLAPSED, PRUNED, markdown, rows
 from paper_checks.published import accuracies
-
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 
 def columns(text: str) -> list[list[str]]:
@@ -70,10 +67,6 @@ def test_the_command_of_a_row_is_one(place, capsys):
     with pytest.raises(SystemExit):  # so far it goes, without data
         empirical_main(["run", experiment, "--tier", tier, "--method", method + " not"])
     assert f"the nearest is {method!r}" in capsys.readouterr().err
-
-
-def test_the_readme_has_the_table_of_the_records():
-    assert markdown(rows()) in README
 
 
 def test_the_command_prints_it_and_takes_nothing_else(capsys):

@@ -1,0 +1,544 @@
+"""What README.md and the pages under docs/ show is what there is: outputs, numbers, code, commands, links."""
+
+import argparse
+import contextlib
+import inspect
+import io
+import json
+import re
+import runpy
+import shlex
+import sys
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from analysis.__main__ import main
+from paper_checks import ACCEPTED
+from paper_checks.framework.running import accepted
+
+HOME = Path(__file__).parents[1]
+PAGES = {
+    path.relative_to(HOME).as_posix(): path.read_text() for path in (HOME / "README.md", *(HOME / "docs").glob("*.md"))
+}
+README, FINDINGS, THEORY = PAGES["README.md"], PAGES["docs/findings.md"], PAGES["docs/landscape-and-theory.md"]
+ENGINE, BENCHMARKS = PAGES["docs/engine.md"], PAGES["docs/benchmarks.md"]
+CLAIMS, EXPERIMENTS = PAGES["docs/writing-claims.md"], PAGES["docs/writing-experiments.md"]
+SHOWN = re.findall(r"^\$ python -m analysis (.*)\n((?:(?!\$ |```).*\n)*)", THEORY, re.MULTILINE)
+
+
+def flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+def code(page: str, containing: str = "") -> list[str]:
+    """The Python of a page, block by block."""
+    return [block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if containing in block]
+
+
+def record(name: str) -> dict:
+    return json.loads((HOME / "results" / name).read_text())
+
+
+def verdicts() -> dict[str, str]:
+    return accepted(ACCEPTED)
+
+
+# --- what commands print ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("arguments", "output"), SHOWN)
+def test_analysis_prints_what_is_shown(arguments, output):
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        assert main(shlex.split(arguments)) == 0
+    assert printed.getvalue() == output
+
+
+def test_every_analysis_command_was_found():
+    assert len(SHOWN) == 4
+
+
+def test_the_verdict_counts_are_the_accepted_ones():
+    counts = Counter(verdicts().values())
+    line = f"{sum(counts.values())} claims: " + ", ".join(f"{n} {verdict}" for verdict, n in counts.most_common())
+    assert f"\n{line}\n" in README
+
+
+def test_the_verdicts_are_all_explained():
+    from paper_checks.framework.claims import Verdict
+
+    table = CLAIMS[CLAIMS.index("## Verdicts") :]
+    assert all(f"`{verdict}`" in table for verdict in Verdict.__args__)
+
+
+# --- recorded numbers ---------------------------------------------------------------------------------------------------
+
+
+def test_the_benchmark_is_the_recorded_one():
+    for number in ("{terms:,} terms", "{analysis_seconds:.3f} s", "{sympy_seconds:.1f} s", "{ratio:.0f} times faster"):
+        assert number.format(**record("analysis/bench.json")) in THEORY
+
+
+def test_the_memory_is_the_recorded_one():
+    memory = record("empirical/memory.json")
+    for way, growth in memory["growth"].items():
+        first, *_, last = (row["steps"] for row in memory[way])
+        assert f"{growth:.2f} times the memory for {last // first} times the steps" in flat(ENGINE)
+
+
+def test_the_speeds_are_the_recorded_ones():
+    from empirical.benchmarks.measuring import FLOORS, table
+
+    speeds = record("empirical/bench.json")
+    assert list(speeds["workloads"]) == list(FLOORS)
+    assert all(w["engines"]["metaproof"]["right"] for w in speeds["workloads"].values())
+    assert table(speeds, markdown=True) in BENCHMARKS
+    peaks = [
+        w["engines"]["metaproof"]["memory"]["step_mib"] / w["engines"]["loop"]["memory"]["step_mib"]
+        for w in speeds["workloads"].values()
+        if "memory" in w["engines"]["metaproof"]
+    ]
+    assert len(peaks) == 6 and f"at most {max(peaks):.1f} times the loop's" in BENCHMARKS
+
+
+def test_the_results_are_the_recorded_ones():
+    from paper_checks.image_results import markdown, rows
+
+    table, _, missing = markdown(rows()).partition("\n\n")  # as `python -m paper_checks results` prints them
+    assert f"\n{table}\n" in README
+    assert f"\n{missing}\n" in PAGES["docs/results.md"]
+
+
+def test_the_picture_is_the_drawing_of_now():
+    from figures import load
+    from figures.rendering import compute, image
+
+    drawn, shown = (
+        np.asarray(Image.open(file).convert("RGB"), dtype=int)
+        for file in (io.BytesIO(image(load("landscape"), compute("landscape"), "png")), HOME / "docs" / "landscape.png")
+    )
+    assert drawn.shape == shown.shape
+    # the last bits of a float may differ from one processor to another, and turn a colour by one
+    assert (abs(drawn - shown) > 4).mean() < 1e-5, "draw it again: python -m figures landscape --out docs"
+
+
+# --- code that is shown -------------------------------------------------------------------------------------------------
+
+
+def module(name: str, source: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    made = ModuleType(name)
+    monkeypatch.setitem(sys.modules, name, made)  # where dataclasses look
+    exec(compile(source, name, "exec"), made.__dict__)
+    return made
+
+
+def test_ones_own_paper_runs_as_shown(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "150")
+    Path("my_claims.py").write_text("\n\n".join(code(CLAIMS)))
+    for arguments, expected in ([], 1), (["--accept"], 0), ([], 0):  # nothing is accepted at first
+        monkeypatch.setattr(sys, "argv", ["my_claims.py", *arguments])
+        with pytest.raises(SystemExit) as left:
+            runpy.run_path("my_claims.py", run_name="__main__")
+        assert left.value.code == expected
+        printed = capsys.readouterr().out
+    assert f"```\n{printed}```" in CLAIMS
+
+
+def test_the_shrinkage_example_runs_as_shown(monkeypatch, capsys):
+    (snippet,) = code(ENGINE, "Shrinkage(")
+    module("shrinkage_example", snippet, monkeypatch)
+    assert "'head'" in capsys.readouterr().out
+
+
+def test_the_engine_example_runs_as_shown(monkeypatch, capsys):
+    (snippet,) = code(ENGINE, "class Lines")
+    module("engine_example", snippet, monkeypatch)
+    assert float(re.search(r"accuracy ([\d.]+)", capsys.readouterr().out).group(1)) > 0.75
+
+
+def test_a_rule_of_ones_own_learns_as_shown(monkeypatch):
+    from empirical import Trainer
+
+    rule, lines = (code(ENGINE, what)[0] for what in ("UpdateRule(", "class Lines"))
+    learner = module("rule_example", rule, monkeypatch).learner
+    tasks = module("lines", lines[: lines.index("model = ")], monkeypatch).Lines()
+    trainer = Trainer(learner, tasks, outer_lr=0.01, tasks_per_step=4).fit(3)
+    scales = {name: value for name, value in trainer.learned.items() if name.endswith(":scale")}
+    assert len(scales) == 4 and all(value != 1 for value in scales.values())
+
+
+def test_an_experiment_its_claim_and_its_figure_run_as_shown(tmp_path, monkeypatch, capsys):
+    import empirical.experiments as known
+    import figures
+    from empirical.__main__ import main as empirical_main
+    from figures.__main__ import main as draw
+    from paper_checks.framework.judging import judge
+
+    monkeypatch.chdir(tmp_path)
+    names = ("mine_experiment", "mine_claims", "mine_figure")
+    experiment, claims, figure = (
+        module(name, source, monkeypatch) for name, source in zip(names, code(EXPERIMENTS), strict=True)
+    )
+    assert set(experiment.TIERS) == {"smoke", "full"}
+    monkeypatch.setitem(known.EXPERIMENTS, experiment.ID, experiment)
+    monkeypatch.setitem(figures.FIGURES, figure.NAME, figure.__name__)
+    (claim,) = claims.PAPER.claims
+    assert judge(claim).verdict == "not-run"
+    monkeypatch.setitem(experiment.TIERS, "full", dict(experiment.TIERS["smoke"], iterations=4))
+    assert empirical_main(["run", "mine/sines", "--tier", "full"]) == 0
+    assert judge(claim).verdict in ("reproduced", "not-reproduced")
+    assert draw([figure.NAME, "--out", "drawn"]) == 0
+    assert Path("drawn/mine-figure1.png").stat().st_size > 1000
+    assert "wrote results/mine/sines.jsonl" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["MAML", "Trainer"])
+def test_every_argument_of_the_engine_is_told(name):
+    import empirical
+    from empirical.inner_loop import InnerLoop
+
+    arguments = dict(inspect.signature(getattr(empirical, name)).parameters)
+    if arguments.pop("inner", None):  # MAML hands these on
+        arguments |= inspect.signature(InnerLoop).parameters
+    section = ENGINE[ENGINE.index("## Learners" if name == "MAML" else "## Trainer") :]
+    told = {
+        argument: row.split("|")[2].strip()
+        for row in re.findall(r"^\| `.*$", section[: section.index("\n## ")], re.MULTILINE)
+        for argument in re.findall(r"`(\w+)`", row.split("|")[1])
+    }
+    assert set(told) == set(arguments)
+    for argument, default in told.items():
+        if re.fullmatch(r"`\".*\"`|True|False|None|[\d.e-]+", default):
+            assert arguments[argument].default == (
+                default.strip('`"') if '"' in default else json.loads(default.lower().replace("none", "null"))
+            )
+
+
+# --- commands and links -------------------------------------------------------------------------------------------------
+
+
+def commands() -> Iterator[tuple[str, list[str]]]:
+    """Module and arguments of every `python -m` of ours, in blocks of shell and within the text."""
+    for text in PAGES.values():
+        blocks = [
+            line for block in re.findall(r"```(?:sh|console)\n(.*?)```", text, re.DOTALL) for line in block.splitlines()
+        ]
+        spans = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+        for line in [*blocks, *spans]:
+            found = re.search(r"-m (analysis|empirical|figures|paper_checks)\b(.*)", line)
+            if found:
+                arguments = shlex.split(found.group(2).replace("HOST:PORT", "localhost:8786"), comments=True)
+                yield found.group(1), [word for word in arguments if word != "…"]
+
+
+class Parsed(Exception):
+    """Stops a command once it knows its arguments."""
+
+
+def parsed(
+    of: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
+    """The parser of a command, and what it makes of the arguments."""
+    parse = argparse.ArgumentParser.parse_args
+
+    def stop(self, args=None, namespace=None):
+        raise Parsed(self, parse(self, args, namespace))
+
+    with monkeypatch.context() as patched, pytest.raises(Parsed) as stopped:
+        patched.setattr(argparse.ArgumentParser, "parse_args", stop)
+        import_module(f"{of}.__main__").main(arguments)
+    return stopped.value.args
+
+
+def options(parser: argparse.ArgumentParser) -> Iterator[str]:
+    for action in parser._actions:
+        yield from action.option_strings
+        if isinstance(action, argparse._SubParsersAction):
+            for below in action.choices.values():
+                yield from options(below)
+
+
+def check(of: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """That a command takes these arguments, and that what they name is there; NAME and M stand for anything."""
+    from empirical.experiments.running import Job
+    from empirical.sweep.command import jobs_of
+    from figures import FIGURES
+
+    if (of, arguments) == ("paper_checks", ["results"]):  # it has no parser, and takes nothing else
+        return
+    try:
+        told = vars(parsed(of, arguments, monkeypatch)[1])
+    except SystemExit as left:
+        assert left.code == 0, f"python -m {of} {shlex.join(arguments)}"  # --help
+        return
+    if told.get("command") == "run" and told["experiment"] not in ("NAME", "mine/sines"):
+        Job(told["experiment"], told["tier"], tuple(m for m in told["method"] or () if m not in ("M", "NAME")))
+    if told.get("command") == "sweep" and told["experiments"] not in ([], ["NAME"]):
+        jobs_of(told["experiments"], told["tier"], told["method"], [0], HOME)
+    if of == "figures":
+        assert {*told["names"]} <= {*FIGURES, "NAME", "mine-figure1"}
+
+
+def test_every_command_is_one(monkeypatch):
+    found = list(commands())
+    assert len(found) > 40
+    for of, arguments in found:
+        check(of, arguments, monkeypatch)
+
+
+def test_every_option_of_the_table_of_commands_is_one(monkeypatch):
+    rows = re.findall(r"^\| `python -m (\w+)([^`]*)`(.*)$", README, re.MULTILINE)
+    assert {of for of, *_ in rows} == {"analysis", "empirical", "figures", "paper_checks"}
+    for of, arguments, row in rows:
+        if arguments == " results":
+            continue
+        parser, _ = parsed(of, [word for word in arguments.split() if word != "…"], monkeypatch)
+        told = re.findall(r"(?<!\w)--[a-z-]+", re.sub(r"`(pip|torchrun)[^`]*`", "", row))
+        assert set(told) <= set(options(parser)), row
+
+
+def test_every_option_of_pytest_is_one(pytestconfig):
+    told = {option for text in PAGES.values() for option in re.findall(r"--(claims-\w+)", text)}
+    assert len(told) == 2
+    for option in told:
+        pytestconfig.getoption(option.replace("-", "_"))
+
+
+def test_make_has_the_targets():
+    told = {target for text in PAGES.values() for target in re.findall(r"^make (\w+)|`make (\w+)`", text, re.MULTILINE)}
+    targets = re.findall(r"^(\w+):", (HOME / "Makefile").read_text(), re.MULTILINE)
+    assert {a or b for a, b in told} <= set(targets) and len(told) >= 2
+
+
+def test_every_link_leads_somewhere():
+    def anchors(text: str) -> set[str]:
+        heads = re.findall(r"^#+ (.*)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE)
+        return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+    count = 0
+    for page, text in PAGES.items():
+        for link in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"```.*?```", "", text, flags=re.DOTALL)):
+            if re.match(r"https?://", link):
+                continue
+            count += 1
+            file, _, anchor = link.partition("#")
+            target = ((HOME / page).parent / file).resolve() if file else HOME / page
+            assert target.exists() and target.is_relative_to(HOME), f"{page}: {link}"
+            assert not anchor or anchor in anchors(target.read_text()), f"{page}: {link}"
+    assert count > 20
+
+
+def test_every_file_and_module_that_is_named_exists():
+    files = {
+        path.name
+        for room in ("analysis", "empirical", "paper_checks", "figures")
+        for path in (HOME / room).rglob("*.py")
+    }
+    own = {"my_claims.py", "script.py", "train.py", "paper.py", "witness.py"}
+    for page, text in PAGES.items():
+        for span in re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL)):
+            if re.fullmatch(r"[\w/]+\.py", span) and span not in own:
+                assert (HOME / span).exists() or span in files or any(HOME.glob(f"*/{span}")), f"{page}: {span}"
+            dotted = re.fullmatch(r"(?:analysis|empirical|paper_checks|figures)(?:\.\w+)+", span)
+            if dotted:
+                room, _, name = span.rpartition(".")
+                try:
+                    import_module(span)
+                except ModuleNotFoundError:
+                    assert hasattr(import_module(room), name), f"{page}: {span}"
+
+
+def test_every_page_is_linked_from_the_readme():
+    assert all(f"({page}" in README for page in PAGES if page != "README.md")
+
+
+# --- codecheck.yml and CITATION.cff --------------------------------------------------------------------------------------
+
+
+def manifest() -> dict[str, tuple[str, str]]:
+    """The comment and the command of each file."""
+    listed = yaml.safe_load((HOME / "codecheck.yml").read_text())["manifest"]
+    found = {entry["file"]: tuple(entry["comment"].split("\nCommand: ")) for entry in listed}
+    assert len(found) == len(listed)
+    return {file: (flat(comment), command.strip()) for file, (comment, command) in found.items()}
+
+
+def test_every_figure_is_in_the_manifest():
+    from figures import FIGURES, load
+
+    listed = {file: told for file, told in manifest().items() if file.startswith("build/figures/")}
+    expected = {name: load(name) for name in FIGURES}
+    assert listed == {
+        f"build/figures/{name}.png": (flat(f"{m.SOURCE}: {m.SUMMARY}."), f"python -m figures {name}")
+        for name, m in expected.items()
+    }
+
+
+def test_every_table_and_experiment_is_in_the_manifest():
+    from empirical.experiments import EXPERIMENTS as RUN
+    from paper_checks.result_tables import tables
+
+    listed = manifest()
+    for id in RUN:
+        assert listed[f"results/{id}.jsonl"][1] == f"python -m empirical run {id} --tier full"
+    places = re.compile(r"\b(?:[A-Z]\.?)?\d\b")
+    for table in tables():
+        for id in {re.search(r"run (\S+)", row.command).group(1) for row in table.rows}:
+            comment = listed[f"results/{id}.jsonl"][0]
+            assert comment.startswith(table.paper), table.title
+            assert set(places.findall(table.title)) <= set(places.findall(comment)), table.title
+            assert "Table" not in table.title or table.title in comment
+
+
+def test_every_command_of_the_manifest_is_one(monkeypatch):
+    for file, (_, command) in manifest().items():
+        made = re.fullmatch(r"python -m (\w+) (.*?)(?: > (\S+))?", command)
+        if made is None:
+            assert command == "make report" and file.startswith("build/report/")
+            continue
+        check(made.group(1), shlex.split(made.group(2)), monkeypatch)
+        assert made.group(3) in (None, file)
+    assert {file for file in manifest() if file.startswith("results/") and file.endswith(".json")} == {
+        path.relative_to(HOME).as_posix() for path in (HOME / "results").glob("*/bench.json")
+    } | {"results/empirical/memory.json"}
+
+
+def test_the_citation_is_current():
+    cited = yaml.safe_load((HOME / "CITATION.cff").read_text())
+    project = tomllib.loads((HOME / "pyproject.toml").read_text())["project"]
+    assert (cited["version"], cited["license"]) == (project["version"], project["license"])
+    assert [author["name"] for author in cited["authors"]] == [author["name"] for author in project["authors"]]
+    from paper_checks import papers
+
+    assert {work["title"] for work in cited["references"]} == {paper.title for paper in papers()}
+
+
+# --- what was found -----------------------------------------------------------------------------------------------------
+
+
+def test_what_was_found_of_regression_is_what_the_claims_found():
+    from paper_checks.arnold2021.figure1_left import exact
+
+    of_figure = {verdict for name, verdict in verdicts().items() if "fig1-left" in name}
+    assert of_figure == {"reproduced"}
+    assert "**Figure 1 (left) holds**" in FINDINGS
+    assert f"{exact(None, best_rate=True)} on the expectation and {exact(10, best_rate=True)} on 10 points" in flat(
+        FINDINGS
+    )
+    assert f"at its printed rate has {float(exact(None)):g}" in flat(FINDINGS)
+
+
+def test_what_was_found_of_linear_models_of_images_is_what_the_records_say():
+    from paper_checks.image_records import read
+
+    assert "**Linear models of Omniglot do not fail at chance**" in FINDINGS
+    for name in ("arnold2021.fig3-chance-omniglot", "arnold2019.fig1-omniglot-chance"):
+        assert verdicts()[name] == "not-reproduced"
+    steps = [("arnold2021/linear-images", f"omniglot LR, {steps}") for steps in ("1 step", "5 steps")]
+    for experiment, name in [*steps, ("arnold2019/omniglot-linear", "LR")]:
+        cell = read(experiment, name, "full")
+        gained = cell.by_seed() - cell.by_seed("test_accuracy_from_scratch")
+        assert cell.by_seed().mean() > cell.chance + 0.25 and abs(gained.mean()) < 0.015
+    linnet = read("arnold2021/linear-images", "omniglot LR+LinNet, 1 step", "full")
+    plain = read(*steps[0], "full")
+    assert linnet.by_seed().min() > plain.by_seed().max() + 0.2
+    collapsed = linnet.studied("collapsing", "collapsed, then adapted")
+    assert collapsed.max() < plain.by_seed("test_accuracy_from_scratch").min()
+
+
+def test_what_was_found_of_the_printed_tables_is_what_the_claims_found():
+    from paper_checks.published import accuracy
+
+    refuted = {name for name, verdict in verdicts().items() if "-printed-" in name and verdict == "refuted"}
+    told = {"arnold2021.t1-printed-below-six", "arnold2021.t1-printed-six-degrades", "arnold2021.t3-printed-as-t1"}
+    told |= {"arnold2019.t1-printed-similar", "arnold2019.t2-printed-best"}
+    assert told < refuted
+    assert refuted - told == {
+        "arnold2021.fig4-printed-size",
+        "arnold2019.t1-printed-chance",
+    }  # as those, or of a caption
+    text = flat(FINDINGS)
+    for words, cells in {
+        "{:.1f} without them, {:.1f} with": [("Table 1", "Omniglot", f"CNN(4) MAML{e}") for e in ("", " w/ LinNet")],
+        "{:.1f} in Table 1 and {:.1f} in Table 3": [(t, "Omniglot", "CNN(2) MAML") for t in ("Table 1", "Table 3")],
+    }.items():
+        assert words.format(*(100 * accuracy("arnold2021", *cell).value for cell in cells)) in text
+    for words, cells in {
+        "{:.2f} to {:.2f}": [("Table 1", "Omniglot", m) for m in ("LR w/ KLin", "LR+LinNet w/ MAML")],
+        "{:.2f} to the {:.2f} of Meta-Curvature": [("Table 2", "mini-ImageNet", f"CNN(2) {m}") for m in ("KFC", "MC")],
+    }.items():
+        assert words.format(*(100 * accuracy("arnold2019", *cell).value for cell in cells)) in text
+
+
+def test_what_was_found_of_chen2019_is_what_was_measured():
+    from analysis import best_rates, chen2019_experiment1, plateaus
+    from paper_checks.chen2019 import records
+
+    def both(estimate, sign="±"):
+        return f"{estimate.value:.3f} {sign} {estimate.standard_error:.3f}"
+
+    problem, modular = chen2019_experiment1(4), records.end("spiral", "M-Shrinkage")
+    lead = records.paired("spiral", ("Shrinkage", "last"), ("M-Shrinkage", "last"))
+    seeds = records.read("linear", "M-Shrinkage joint MAP").details["test"]["loss"]
+    found = FINDINGS[FINDINGS.index("- **Experiment 1.**") :]
+    for number in (
+        f"Bayes risk, {problem.bayes_risk():.3f}",
+        f"({best_rates(problem, 100, [0] * 4 + [1] * 4).loss:.3f} exactly)",
+        f"arrived ({plateaus(problem)['joint_map'].loss:.3f})",
+        f"hangs on the seed ({', '.join(sorted(f'{row[-1]:.2f}' for row in seeds))})",
+        f"M-Shrinkage ({both(modular)})",
+        f"by {both(lead)}",
+        f"FO-M-MAML ({records.least('spiral', 'FO-M-MAML').value:.3f})",
+    ):
+        assert number in flat(found), number
+
+
+def test_what_was_found_of_the_synthetic_experiments_is_what_was_measured():
+    from paper_checks.arnold2019 import records
+    from paper_checks.arnold2019.synthetic import POINTS, SYNTHETIC, exact
+
+    found = FINDINGS[FINDINGS.index("- **Logistic regression does not") : FINDINGS.index("## chen2019")]
+
+    def measured(name):
+        return f"{records.accuracy(SYNTHETIC, name).value:.3f}"
+
+    assert max(records.divergence(SYNTHETIC, name).value for name in ("LinNet", "KLin", "KFC")) < 100
+    for number in (
+        f"exactly {exact(POINTS):.4f}",
+        f"({measured('LR')}, the",
+        f"LinNet has {measured('LinNet, outer rate × 0.1')}",
+        f"KLin {measured('KLin, outer rate × 0.1')}",
+        f"(KLin {measured('KLin one set of points, outer rate × 0.1')})",
+    ):
+        assert number in flat(found), number
+
+
+def test_so_many_formulas_of_the_theory_are_off():
+    off = [name for name, verdict in verdicts().items() if name.startswith("arnold2021.") and verdict == "corrected"]
+    theory = [name for name in off if name not in ("arnold2021.eq25", "arnold2021.c11-rate")]  # of meta-optimizers
+    assert len(theory) == 13
+    assert all(
+        "its formulas less so: thirteen are off by more than the paper allows for" in flat(page)
+        for page in (README, FINDINGS)
+    )
+
+
+def test_the_short_list_in_the_readme_is_what_was_found():
+    from paper_checks.arnold2019.synthetic import POINTS, exact
+
+    assert f"{exact(POINTS):.4f} exactly" in README
+    found = verdicts()
+    orderings = [f"chen2019.exp2-{name}" for name in ("fo-stable", "fo-degrade", "maml-unstable")]
+    assert "several of its orderings are not" in README and any(
+        found.get(name) == "not-reproduced" for name in orderings
+    )
