@@ -243,7 +243,7 @@ def _word(text: str, found: re.Match[str], letters: set[str]) -> str | None:
 
 
 GREEK_NAME = re.compile(
-    rf"(?<![{LETTER}0-9_])({'|'.join(sorted(n for n in greek_unicode if n.isalpha()))})(?![{LETTER}])"
+    rf"(?<![{LETTER}0-9])({'|'.join(sorted(n for n in greek_unicode if n.isalpha()))})(?![{LETTER}])"
 )
 
 

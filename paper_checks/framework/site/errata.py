@@ -38,12 +38,17 @@ def entries(judgements: Sequence[Judgement], verdicts: Sequence[Verdict]) -> lis
 
 
 def _entry(judgement: Judgement) -> Entry:
-    # a reason says what is right, then the counterexample, then the remarks
-    said, _, remarks = judgement.reason.partition(judgement.counterexample)
-    right = judgement.derived
+    # a reason says what is right, then the counterexample, then the remarks, of which the note is the last; of a false
+    # statement what is right comes after the counterexample
+    said, _, rest = judgement.reason.partition(judgement.counterexample)
+    rest = rest.lstrip(".; ")
     if judgement.verdict == "corrected":
-        right = said.removeprefix("right is ").removesuffix("; ")
-    return Entry(judgement, right, judgement.counterexample, remarks.lstrip(".; "))
+        return Entry(judgement, said.removeprefix("right is ").removesuffix("; "), judgement.counterexample, rest)
+    right = judgement.derived
+    if judgement.verdict == "refuted":
+        note = judgement.note.rstrip(".")
+        right = rest.removeprefix("Right is: ").rstrip(".").removesuffix(note).rstrip(". ")
+    return Entry(judgement, right, judgement.counterexample, judgement.note)
 
 
 def as_mail(paper: Paper, wrong: Sequence[Entry], amended: Sequence[Entry]) -> str:
@@ -59,7 +64,7 @@ def as_mail(paper: Paper, wrong: Sequence[Entry], amended: Sequence[Entry]) -> s
         claim, derived = entry.judgement.claim, entry.judgement.derived
         right = sentence(derived) if entry.judgement.verdict == "conditional" else f"Right is: {entry.right}"
         text = [lines(f"{claim.locator}  {claim.statement}", ""), lines(right), lines(sentence(entry.evidence))]
-        return "\n".join([*text, lines(entry.remarks)] if entry.remarks else text)
+        return "\n".join([*text, lines(sentence(entry.remarks))] if entry.remarks else text)
 
     parts = [lines(f"Errata of {paper.title}", "")]
     if wrong:

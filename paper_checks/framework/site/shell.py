@@ -64,6 +64,7 @@ class Site:
             sympy=typesetting.source,
             statement=typesetting.statement,
             prose=typesetting.prose,
+            sentence=_sentence,
         )
         self._environment.globals.update(verdicts=VERDICTS, judgements=self.judgements, address=address, slug=slug)
         for name in ("style.css", "site.js"):
@@ -134,6 +135,10 @@ class Site:
 
     def _render(self, template: str, context: Mapping[str, Any]) -> bytes:
         return self._environment.get_template(template).render({**self.context, **context}).encode()
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:].rstrip(".") + "."
 
 
 def _beside(out: Path) -> tuple[Path, Path]:
