@@ -103,7 +103,9 @@ def outcome() -> tuple[Paper, Run]:
 def made(outcome: tuple[Paper, Run]) -> Site:
     paper, judged = outcome
     site = Site("Toy report", [("Overview", "index.html"), ("Errata", "errata.html")])
-    claim_pages(site, judged, [paper], command="python -m toy", source=lambda claim: "toy.py:1")
+    claim_pages(
+        site, judged, [paper], command=lambda claim: f"python -m toy --only {claim.id}", source=lambda claim: "toy.py:1"
+    )
     return site
 
 
@@ -354,7 +356,9 @@ def test_a_users_template_adds_to_the_overview(outcome, tmp_path):
     )
     paper, judged = outcome
     site = Site("Toy", [], [tmp_path / "templates"])
-    claim_pages(site, judged, [paper], command="python -m toy", source=lambda claim: None)
+    claim_pages(
+        site, judged, [paper], command=lambda claim: f"python -m toy --only {claim.id}", source=lambda claim: None
+    )
     site.write(tmp_path / "out")
     assert "More of it." in Page((tmp_path / "out/index.html").read_text()).text
 

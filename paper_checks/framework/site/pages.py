@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -19,7 +18,12 @@ __all__ = ["claim_pages"]
 
 
 def claim_pages(
-    site: Site, run: Run, papers: Sequence[Paper], *, command: str, source: Callable[[Claim], str | None]
+    site: Site,
+    run: Run,
+    papers: Sequence[Paper],
+    *,
+    command: Callable[[Claim], str],
+    source: Callable[[Claim], str | None],
 ) -> None:
     """Add index.html, papers/KEY.html, claims/ID.html and errata.html.
 
@@ -27,7 +31,7 @@ def claim_pages(
         site: where to add them.
         run: the judgements to show.
         papers: the papers that they are of.
-        command: what a reader runs to judge a claim again, up to "--only ID".
+        command: what a reader runs to judge a claim again.
         source: where a claim's code stands, as a reader should read it: "claims.py:12"; None for no such line.
 
     Raises:
@@ -73,7 +77,7 @@ def claim_pages(
                 claim=claim,
                 code=code.text if code else "",
                 where=source(claim) or "",
-                repeat=f"{command} --only {shlex.quote(claim.id)}",
+                repeat=command(claim),
                 before=judged[number - 1] if number else None,
                 after=judged[number + 1] if number + 1 < len(judged) else None,
             )
