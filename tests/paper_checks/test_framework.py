@@ -15,7 +15,7 @@ from paper_checks.framework.judging import Judgement, Step, judge
 from paper_checks.framework.output import as_json, as_junit, as_table, summary
 from paper_checks.framework.relations import agree
 from paper_checks.framework.running import UnknownName, accept, accepted, run, select
-from paper_checks.framework.sources import source_of
+from paper_checks.framework.sources import helpers_of, source_of
 
 x, y = sympy.symbols("x y", real=True)
 SQUARE = Formula(
@@ -315,6 +315,15 @@ def test_the_source_of_a_claim_is_its_whole_declaration():
     assert sources["looped-1"] == sources["looped-2"] and sources["looped-1"].text.startswith("for _n in (1, 2):")
     assert sources["partial"].text.startswith("def verdict(")
     assert sources["nowhere"] is None and sources["defined"] is None
+
+
+def test_the_helpers_of_a_claim_are_what_its_declaration_calls_in_its_module():
+    helpers = {claim.id.removeprefix("shown."): helpers_of(claim) for claim in SHOWN.claims}
+    names = {id: [source.text.split("(")[0].split(":")[0] for source in found] for id, found in helpers.items()}
+    assert names["partial"] == ["def paper_with"]  # `verdict` is the declaration itself
+    assert names["decorated"] == names["nowhere"] == names["defined"] == []
+    (helper,) = helpers["partial"]
+    assert Path(__file__).read_text().splitlines()[helper.first_line - 1] == helper.text.splitlines()[0]
 
 
 # --- what must fail a run ---

@@ -9,7 +9,7 @@ from ..claims import Claim, Paper
 from ..dependencies import PROOFS, STATEMENTS, Dependencies
 from ..judging import Judgement
 from ..running import Run
-from ..sources import source_of
+from ..sources import helpers_of, source_of
 from .errata import AMENDED, WRONG, as_mail, entries
 from .shell import Site, address
 from .verdicts import VERDICTS
@@ -75,7 +75,7 @@ def claim_pages(
                 paper=paper,
                 judgement=judgement,
                 claim=claim,
-                code=code.text if code else "",
+                code="\n\n".join(piece.text for piece in (code, *helpers_of(claim))) if code else "",
                 where=source(claim) or "",
                 repeat=command(claim),
                 before=judged[number - 1] if number else None,
