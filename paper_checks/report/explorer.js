@@ -118,6 +118,7 @@
 
   const MOST = 20000; // meta steps
   const AT_REST = 1e-9; // the gradient's norm
+  const BOUNCES = 40; // of a path that never settles, the steps that are drawn
 
   /** Gradient descent from `start`: the places and losses on the way, and whether it rests, diverges, bounces or still moves. */
   const follow = (start, slope, height, eta) => {
@@ -304,7 +305,8 @@
       svg("rect", { class: "frame", ...box }));
     const inside = svg("g", { "clip-path": "url(#inside)" });
     if (state.run) {
-      const way = line(thinned(state.run.places.map(toPlane)));
+      const places = state.run.state === "bounces" ? state.run.places.slice(0, BOUNCES) : state.run.places;
+      const way = line(thinned(places.map(toPlane)));
       const fresh = state.fresh ? " fresh" : ""; // only a new path draws itself, not one that follows a slider
       for (const part of ["halo", "line"]) inside.append(svg("path", { class: `path ${part}${fresh}`, d: way, pathLength: 1 }));
     }
@@ -417,7 +419,7 @@
       state.side = side;
     }
     for (const [kind, count] of counted(points)) {
-      const entry = $("legend").querySelector(`[data-kind=${kind}]`);
+      const entry = $("kinds").querySelector(`[data-kind=${kind}]`);
       entry.hidden = count === 0;
       entry.querySelector("span").textContent = told(count, kind);
     }

@@ -60,7 +60,7 @@ def add_explorer(site: Site) -> None:
         CertificateError: the theorem behind the page did not check.
     """
     deep, shallow = Maml(LinearNetwork(2)), Maml(LinearNetwork(1))
-    a = deep.network.weights[0]
+    loss, a = deep.expr(deep.loss), deep.network.weights[0]
     critical = critical_learning_rate()
     for name in ("explorer.js", "explorer.css"):
         site.file(name, (HERE / name).read_bytes())
@@ -75,7 +75,8 @@ def add_explorer(site: Site) -> None:
         rates=RATES,
         critical_digits=str(sympy.N(critical, 12)),
         critical_polynomial=sympy.minimal_polynomial(critical, alpha),
-        loss=deep.expr(deep.loss),
+        loss=loss,
+        loss_by_rate=[alpha**k * sympy.factor(loss.coeff(alpha, k)) for k in range(sympy.degree(loss, alpha) + 1)],
         shallow_loss=sympy.factor(shallow.expr(shallow.loss) - shallow.network.kappa) + shallow.network.kappa,
         diagonal=sympy.expand(deep.expr(_slopes(deep)["a = b"]) / a).subs(a, sympy.sqrt(_U)),
     )
