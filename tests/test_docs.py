@@ -22,7 +22,7 @@ import yaml
 from PIL import Image
 
 from analysis.__main__ import main
-from paper_checks import ACCEPTED
+from paper_checks import ACCEPTED, papers
 from paper_checks.framework.running import accepted
 
 HOME = Path(__file__).parents[1]
@@ -32,6 +32,7 @@ PAGES = {
 README, FINDINGS, THEORY = PAGES["README.md"], PAGES["docs/findings.md"], PAGES["docs/landscape-and-theory.md"]
 ENGINE, BENCHMARKS = PAGES["docs/engine.md"], PAGES["docs/benchmarks.md"]
 CLAIMS, EXPERIMENTS = PAGES["docs/writing-claims.md"], PAGES["docs/writing-experiments.md"]
+PROJECT = tomllib.loads((HOME / "pyproject.toml").read_text())["project"]
 SHOWN = re.findall(r"^\$ python -m analysis (.*)\n((?:(?!\$ |```).*\n)*)", THEORY, re.MULTILINE)
 
 
@@ -320,6 +321,11 @@ def test_make_has_the_targets():
     assert {a or b for a, b in told} <= set(targets) and len(told) >= 2
 
 
+def test_every_extra_can_be_installed():
+    told = {extra for text in PAGES.values() for extra in re.findall(r"pip install -e '\.\[(\w+)\]'", text)}
+    assert {"peers", "data", "sweep"} <= told <= set(PROJECT["optional-dependencies"])
+
+
 def test_every_link_leads_somewhere():
     def anchors(text: str) -> set[str]:
         heads = re.findall(r"^#+ (.*)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE)
@@ -415,11 +421,8 @@ def test_every_command_of_the_manifest_is_one(monkeypatch):
 
 def test_the_citation_is_current():
     cited = yaml.safe_load((HOME / "CITATION.cff").read_text())
-    project = tomllib.loads((HOME / "pyproject.toml").read_text())["project"]
-    assert (cited["version"], cited["license"]) == (project["version"], project["license"])
-    assert [author["name"] for author in cited["authors"]] == [author["name"] for author in project["authors"]]
-    from paper_checks import papers
-
+    assert (cited["version"], cited["license"]) == (PROJECT["version"], PROJECT["license"])
+    assert [author["name"] for author in cited["authors"]] == [author["name"] for author in PROJECT["authors"]]
     assert {work["title"] for work in cited["references"]} == {paper.title for paper in papers()}
 
 
