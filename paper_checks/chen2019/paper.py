@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sympy
+
 from ..framework import Paper
 
 __all__ = ["PAPER"]
@@ -33,4 +35,7 @@ LOCATORS = (
     "beyond",  # not in the paper: what it leaves open, answered here
 )
 
-PAPER = Paper("chen2019", "Modular Meta-Learning with Shrinkage", LOCATORS)
+# the claims' formulas have variances as symbols of their own
+NOTATION = {f"{name}2": sympy.Symbol(name, positive=True) ** 2 for name in ("sigma", "sigma_true")}
+
+PAPER = Paper("chen2019", "Modular Meta-Learning with Shrinkage", LOCATORS, NOTATION)

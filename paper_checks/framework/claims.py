@@ -162,10 +162,14 @@ class Paper:
         key: short name, e.g. "arnold2021".
         title: the paper's title.
         locators: the list that a run holds the claims against.
+        notation: how symbols are typeset that stand for a formula, by name: {"sigma2": sigma**2}.
     """
 
-    def __init__(self, key: str, title: str, locators: Sequence[str] = ()):
+    def __init__(
+        self, key: str, title: str, locators: Sequence[str] = (), notation: Mapping[str, sympy.Expr] | None = None
+    ):
         self.key, self.title, self.locators = key, title, tuple(locators)
+        self.notation = dict(notation or {})
         self.claims: list[Claim] = []
 
     def claim(

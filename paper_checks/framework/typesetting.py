@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from xml.dom.minidom import Element, Text
 
 import sympy
@@ -16,6 +16,8 @@ from sympy.printing.pretty.pretty_symbology import greek_unicode
 __all__ = ["latex", "mathml", "prose", "source", "statement"]
 
 Formula = sympy.Basic | Iterable[sympy.Basic]
+Notation = Mapping[str, sympy.Expr]
+"""What symbols stand for, by name, where a paper writes a formula for them: {"sigma2": sigma**2}."""
 
 LONG = 1500
 """Characters of sympy source beyond which only the first terms are typeset."""
@@ -26,8 +28,11 @@ WIDE = 90
 """Characters up to which components stand in a line rather than one below the other."""
 
 
-def _components(formula: Formula) -> tuple[sympy.Basic, ...]:
-    return (formula,) if isinstance(formula, sympy.Basic) else tuple(formula)
+def _components(formula: Formula, notation: Notation | None = None) -> tuple[sympy.Basic, ...]:
+    parts = (formula,) if isinstance(formula, sympy.Basic) else tuple(formula)
+    if not notation:
+        return parts
+    return tuple(p.xreplace({s: notation[s.name] for s in p.free_symbols if s.name in notation}) for p in parts)
 
 
 # --- formulas ---
@@ -95,9 +100,9 @@ def _letter(name: str) -> str:
     return greek_unicode.get(name, name)
 
 
-def mathml(formula: Formula) -> Markup:
+def mathml(formula: Formula, notation: Notation | None = None) -> Markup:
     """Presentation MathML of an expression, or of several as a list; of long ones the first terms, and how many there are."""
-    parts = _components(formula)
+    parts = _components(formula, notation)
     printer = _Printer()
     shown, left_out, room = [], "", LONG
     for number, part in enumerate(parts, 1):
@@ -146,9 +151,9 @@ def source(formula: Formula) -> str:
     return text if len(text) <= TOO_LONG else f"# {len(text):,} characters: too long for a page"
 
 
-def latex(formula: Formula) -> str:
+def latex(formula: Formula, notation: Notation | None = None) -> str:
     """LaTeX source of an expression, or of several as a list; what is too long is only described."""
-    parts = _components(formula)
+    parts = _components(formula, notation)
     if (length := sum(len(str(part)) for part in parts)) > TOO_LONG:
         return f"% {length:,} characters as sympy source: too long for a page"
     texts = list(map(sympy.latex, parts))
@@ -247,18 +252,20 @@ GREEK_NAME = re.compile(
 )
 
 
-def prose(text: str) -> Markup:
+def prose(text: str, notation: Notation | None = None) -> Markup:
     """A sentence of a judgement as inline HTML: code between backticks, and sympy source in it as a statement's formulas."""
     pieces = text.split("`")
     if len(pieces) % 2 == 0:  # a backtick of its own
         pieces = [text]
     return Markup("").join(
-        Markup("<code>{}</code>").format(piece) if number % 2 else statement(_as_printed(piece))
+        Markup("<code>{}</code>").format(piece) if number % 2 else statement(_as_printed(piece, notation or {}))
         for number, piece in enumerate(pieces)
     )
 
 
-def _as_printed(text: str) -> str:
+def _as_printed(text: str, notation: Notation) -> str:
+    for name, formula in notation.items():
+        text = re.sub(rf"(?<!\w){name}(?!\w)(\*\*)?", lambda found, f=formula: f"({f})**" if found[1] else str(f), text)
     text = GREEK_NAME.sub(lambda found: greek_unicode[found[1]], text).replace("sqrt(", "√(")
     text = re.sub(r"(?<= )- |(?<![^\s(\[,=])-(?=[\d√α-ω])", lambda minus: minus[0].replace("-", "−"), text)
     text = re.sub(r"\*\*(\d+|\(-?\d+(?:/\d+)?\))", lambda power: f"^{{{power[1].strip('()')}}}", text)

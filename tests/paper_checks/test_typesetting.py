@@ -148,6 +148,16 @@ def test_text_is_escaped():
     assert statement("x_{<b>}") == f"{i('x')}<sub>&lt;{i('b')}&gt;</sub>"
 
 
+def test_a_papers_notation():
+    s, sigma = sympy.Symbol("sigma2", positive=True), sympy.Symbol("sigma", positive=True)
+    notation = {"sigma2": sigma**2}
+    assert mathml(s**2 + sympy.sqrt(s), notation) == mathml(sigma**4 + sigma)
+    assert latex([s, a], notation) == r"\left( \sigma^{2}, a \right)"
+    assert prose("at sigma2 = 1, sigma2**2, not sigma22", notation) == prose(
+        "at sigma**2 = 1, (sigma**2)**2, not sigma22"
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
