@@ -1,10 +1,11 @@
-# make report   verify every claim, draw the figures, write build/report/
+# make report   draw the figures, verify every claim, write build/report/, whose index.html is the entry
 # make test     run the tests
 # make lint     check style
 # Each works alone on a machine with Python 3.11+ and make: the first one run sets up .venv.
 
 PYTHON ?= python3
 BIN := .venv/bin
+FIGURES := build/figures
 REPORT := build/report
 
 .PHONY: report test lint clean
@@ -18,8 +19,8 @@ REPORT := build/report
 	@touch $@
 
 report: .venv/.complete
-	$(BIN)/python -m figures --all --out $(REPORT)/figures
-	$(BIN)/python -m paper_checks --save $(REPORT) --junit $(REPORT)/claims.xml
+	$(BIN)/python -m figures --all --out $(FIGURES)
+	$(BIN)/python -m paper_checks report --out $(REPORT) --figures $(FIGURES) --junit $(REPORT)/claims.xml
 
 test: .venv/.complete
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -q

@@ -1,4 +1,4 @@
-"""`python -m paper_checks`: judge the papers' claims; `python -m paper_checks results`: what was measured on images, as a table."""
+"""`python -m paper_checks`: judge the papers' claims; with `report`: as a site; with `results`: what was measured on images."""
 
 from __future__ import annotations
 
@@ -25,9 +25,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         print(markdown(rows()))
         return 0
+    if given[:1] == ["report"]:
+        from .report.command import main as report
+
+        return report(papers, ACCEPTED, given[1:], prog="python -m paper_checks report")
     from .framework.command import main as judge_papers
 
-    more = "`python -m paper_checks results` prints what was measured on images beside what the papers print."
+    more = (
+        "`python -m paper_checks report --out DIR` writes all this as a site; `python -m paper_checks results` prints what was "
+        "measured on images beside what the papers print."
+    )
     return judge_papers(papers(), ACCEPTED, given, prog="python -m paper_checks", more=more)
 
 

@@ -56,7 +56,8 @@ def find(record: str, results: Path | None = None, tier: str = "full") -> Path:
         if path.is_file():
             return path
     command = f"python -m empirical run {record} --tier {tier}" + ("" if results is None else f" --out {results}")
-    looked = " or ".join(repr(str(folder)) for folder in folders)
+    # a reason that stands in a report is the same on every machine
+    looked = "'results', here or beside the packages" if results is None else repr(str(results))
     raise MissingRecord(f"there is no record {file} in {looked}: make it with `{command}`.")
 
 

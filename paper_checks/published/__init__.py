@@ -24,6 +24,7 @@ __all__ = [
     "accuracy",
     "curve",
     "curves",
+    "digitised",
     "result",
     "results",
 ]
@@ -111,6 +112,14 @@ def curve(paper: str, figure: str, name: str) -> tuple[tuple[float, ...], tuple[
     if name not in known:
         raise NotPublished(f"there is no curve {name!r} in {paper} Figure {figure}; there are {', '.join(known)}")
     return _figures(paper)[figure][name]
+
+
+def digitised(paper: str) -> tuple[str, ...]:
+    """The numbers of a paper's figures of which there are curves here, without the letters of their panels."""
+    try:
+        return tuple(dict.fromkeys(figure.rstrip("abcd") for figure in _figures(paper)))
+    except NotPublished:
+        return ()
 
 
 @cache
