@@ -102,7 +102,10 @@ def test_the_speeds_are_the_recorded_ones():
     speeds = record("empirical/bench.json")
     assert list(speeds["workloads"]) == list(FLOORS)
     assert all(w["engines"]["metaproof"]["right"] for w in speeds["workloads"].values())
-    assert table(speeds, markdown=True) in BENCHMARKS
+    shown = table(speeds, markdown=True)
+    assert shown in BENCHMARKS
+    told = {0: "No", 1: "One", 2: "Two", 3: "Three"}[shown.count("| NO |")]
+    assert f"- {told} of ten workloads miss the speed" in PAGES["docs/limitations.md"]
     peaks = [
         w["engines"]["metaproof"]["memory"]["step_mib"] / w["engines"]["loop"]["memory"]["step_mib"]
         for w in speeds["workloads"].values()
