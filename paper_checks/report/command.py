@@ -110,7 +110,7 @@ def _site(result: Run, papers: Sequence[Paper], measured: Sequence[Table], figur
     site = Site("metaproof", NAVIGATION, [TEMPLATES])
     claim_pages(site, result, papers, command=_command, source=_source)
     add_results(site, papers, measured)
-    add_figures(site, figures)
+    add_figures(site, papers, figures)
     add_explorer(site)
     add_own_derivation(site, EXAMPLE)
     site.file("verdicts.txt", as_text(result) + "\n")

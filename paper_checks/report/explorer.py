@@ -21,7 +21,7 @@ from ..framework.site import Site
 __all__ = ["add_explorer", "exact_data"]
 
 HERE = Path(__file__).parent
-RATES = (0.05, 2.0)  # of the slider; α* and 1 lie well inside
+RATES = (0.05, 2)  # of the slider; α* and 1 lie well inside
 
 _U = sympy.Symbol("u", positive=True)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
+from ..framework import Paper
 from ..framework.site import Site
 from ..published import digitised
 
@@ -48,10 +49,11 @@ class Figure:
         """What the page has of the paper's own figure."""
         if self.paper == "metaproof":
             return "No paper has this figure."
-        numbers = re.findall(r"\b[AB]?\.?\d+", self.source.removeprefix(self.paper))
+        figures = re.sub(r"\(.*?\)|Table \S+", "", self.source.removeprefix(self.paper))
+        numbers = re.findall(r"[AB]?\.?\d+", figures)
         if any(number in digitised(self.paper) for number in numbers):
             return "The published curves, read off the paper’s figure, are dashed in the same axes."
-        return "The paper’s own curves are not digitised: ours stand alone, beside the numbers that the paper prints."
+        return "The paper’s own figure is not digitised: ours stands alone."
 
 
 def read_figures(folder: Path) -> list[Figure]:
@@ -85,15 +87,12 @@ def _figure(folder: Path, entry: Mapping[str, Any]) -> Figure:
     return Figure(*told, tuple(entry["missing"]), images, size)
 
 
-def add_figures(site: Site, figures: Iterable[Figure]) -> None:
-    """Add "figures.html" and the images."""
-    groups: dict[str, list[Figure]] = {}
+def add_figures(site: Site, papers: Sequence[Paper], figures: Iterable[Figure]) -> None:
+    """Add "figures.html", in the order of the papers and then our own, and the images."""
+    groups: dict[str, list[Figure]] = {paper.key: [] for paper in papers}
     undrawn: list[Figure] = []
     for figure in figures:
-        if not figure.images:
-            undrawn.append(figure)
-            continue
-        groups.setdefault(figure.paper, []).append(figure)
+        (groups.setdefault(figure.paper, []) if figure.images else undrawn).append(figure)
         for form, content in figure.images.items():
             site.file(f"figures/{figure.name}.{form}", content)
     site.page("figures.html", "figures.html", title="Figures", groups=groups, undrawn=undrawn, draws=DRAWS)

@@ -54,6 +54,11 @@ class Sheet:
         return sum(line.row.measured is not None for line in self.lines)
 
     @property
+    def has_printed(self) -> bool:
+        """Whether the paper prints any of its numbers."""
+        return any(line.row.printed is not None for line in self.lines)
+
+    @property
     def has_readings(self) -> bool:
         """Whether its rows are told apart by a reading too."""
         return any(line.row.reading for line in self.lines)
