@@ -103,7 +103,7 @@ HEIGHT, ROW, LETTER, PADDING = 22, 28, 7.2, 18
 GAP = 34
 """Between two layers."""
 WIDTH = 960
-"""Of the rows of claims that no other touches; a graph with many layers is wider."""
+"""Of the rows of small groups and of claims that no other touches; a graph with many layers is wider."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def _draw(claims: Sequence[Claim], dependencies: Dependencies) -> Drawing:
         if len(part) == 1:
             break
         drawn = _layers([claims[i] for i in part], graph.induced_subgraph(part))
-        if x and x + drawn.width > max(WIDTH, width):
+        if x and x + drawn.width > WIDTH:
             x, y, shelf = 0.0, y + shelf, 0.0
         nodes += [Node(n.claim, n.x + x, n.y + y, n.width) for n in drawn.nodes]
         edges += [Edge(e.source, e.target, _path([(px + x, py + y) for px, py in e.points])) for e in drawn.lines]
@@ -158,7 +158,7 @@ def _draw(claims: Sequence[Claim], dependencies: Dependencies) -> Drawing:
     alone = [claims[part[0]] for part in parts if len(part) == 1]
     if alone:
         box = max(map(_width, alone))
-        columns = max(1, int(max(WIDTH, width) // (box + 8)))
+        columns = max(1, int(WIDTH // (box + 8)))
         nodes += [Node(c, i % columns * (box + 8), y + i // columns * ROW, box) for i, c in enumerate(alone)]
         width = max(width, min(columns, len(alone)) * (box + 8) - 8)
         y += -(-len(alone) // columns) * ROW

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from xml.dom.minidom import Element, Text
 
 import sympy
@@ -33,6 +34,11 @@ def _components(formula: Formula, notation: Notation | None = None) -> tuple[sym
     if not notation:
         return parts
     return tuple(p.xreplace({s: notation[s.name] for s in p.free_symbols if s.name in notation}) for p in parts)
+
+
+@lru_cache(maxsize=1024)
+def _text(formula: sympy.Basic) -> str:
+    return str(formula)
 
 
 # --- formulas ---
@@ -106,7 +112,7 @@ def mathml(formula: Formula, notation: Notation | None = None) -> Markup:
     printer = _Printer()
     shown, left_out, room = [], "", LONG
     for number, part in enumerate(parts, 1):
-        length = len(str(part))
+        length = len(_text(part))
         if length > room:
             if number > 1:
                 left_out = f"the first {number - 1} of {len(parts)} components"
@@ -118,7 +124,7 @@ def mathml(formula: Formula, notation: Notation | None = None) -> Markup:
         room -= length
     if len(parts) == 1:
         body = "".join(shown)
-    elif sum(len(str(part)) for part in parts) <= WIDE:
+    elif sum(len(_text(part)) for part in parts) <= WIDE:
         comma = '<mo>,</mo><mspace width="0.5em"/>'
         body = f"<mrow><mo>(</mo>{comma.join(shown)}<mo>)</mo></mrow>"
     else:
@@ -141,20 +147,20 @@ def _first_terms(printer: _Printer, expr: sympy.Basic) -> tuple[list[str], str]:
         negative = bool(kept) and term.could_extract_minus_sign()
         kept += f"<mo>{'−' if negative else '+'}</mo>" if kept else ""
         kept += printer.doprint(-term if negative else term)
-    return [], f"too long to typeset: {len(str(expr)):,} characters as sympy source"
+    return [], f"too long to typeset: {len(_text(expr)):,} characters as sympy source"
 
 
 def source(formula: Formula) -> str:
     """The source of an expression, or of a list of several, that sympy reads back; what is too long is only described."""
     parts = _components(formula)
-    text = str(parts[0]) if len(parts) == 1 else "[" + ", ".join(map(str, parts)) + "]"
+    text = _text(parts[0]) if len(parts) == 1 else "[" + ", ".join(map(_text, parts)) + "]"
     return text if len(text) <= TOO_LONG else f"# {len(text):,} characters: too long for a page"
 
 
 def latex(formula: Formula, notation: Notation | None = None) -> str:
     """LaTeX source of an expression, or of several as a list; what is too long is only described."""
     parts = _components(formula, notation)
-    if (length := sum(len(str(part)) for part in parts)) > TOO_LONG:
+    if (length := sum(len(_text(part)) for part in parts)) > TOO_LONG:
         return f"% {length:,} characters as sympy source: too long for a page"
     texts = list(map(sympy.latex, parts))
     return texts[0] if len(parts) == 1 else r"\left( " + ", ".join(texts) + r" \right)"

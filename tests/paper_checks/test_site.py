@@ -2,6 +2,8 @@
 
 import re
 from html.parser import HTMLParser
+from itertools import combinations
+from math import dist
 from pathlib import Path
 from urllib.parse import unquote, urldefrag
 from xml.etree import ElementTree
@@ -373,10 +375,13 @@ def schemes() -> list[dict[str, str]]:
     return [dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", block)) for block in blocks]
 
 
-def luminance(colour: str) -> float:
+def linear(colour: str) -> list[float]:
     channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+    return [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+
+
+def luminance(colour: str) -> float:
+    return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear(colour), strict=True))
 
 
 def contrast(one: str, other: str) -> float:
@@ -389,6 +394,34 @@ def test_text_has_the_contrast_that_wcag_asks_for(scheme):
     for name in ("ink", "muted", "accent", *VERDICTS):
         for ground in ("paper", "panel"):
             assert contrast(scheme[name], scheme[ground]) >= 4.5, (name, ground)
+
+
+# what red and green become to the colour-blind (Machado, Oliveira, Fernandes 2009, severity 1)
+VISION = {
+    "deuteranopia": ((0.367322, 0.860646, -0.227968), (0.280085, 0.672501, 0.047413), (-0.01182, 0.04294, 0.968881)),
+    "protanopia": ((0.152286, 1.052583, -0.204868), (0.114503, 0.786281, 0.099216), (-0.003882, -0.048116, 1.051998)),
+}
+
+
+def lightness_and_hue(rgb: list[float]) -> tuple[float, float, float]:
+    """Linear sRGB as CIE L*a*b*, in which distances are differences that one sees."""
+    weights = ((0.4339, 0.3762, 0.1899), (0.2126, 0.7152, 0.0722), (0.0178, 0.1095, 0.8728))
+    relative = [sum(w * min(max(c, 0), 1) for w, c in zip(row, rgb, strict=True)) for row in weights]
+    fx, fy, fz = (r ** (1 / 3) if r > 0.008856 else 7.787 * r + 16 / 116 for r in relative)
+    return 116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)
+
+
+@pytest.mark.parametrize("scheme", schemes(), ids=["light", "dark"])
+@pytest.mark.parametrize("vision", VISION)
+def test_the_colour_blind_tell_verdicts_apart(scheme, vision):
+    seen = {
+        name: lightness_and_hue(
+            [sum(w * c for w, c in zip(row, linear(scheme[name]), strict=True)) for row in VISION[vision]]
+        )
+        for name in VERDICTS
+    }
+    for one, other in combinations(VERDICTS, 2):
+        assert dist(seen[one], seen[other]) > 12, (one, other)  # ten times what one can just see
 
 
 def test_every_verdict_has_a_colour_and_a_filter():

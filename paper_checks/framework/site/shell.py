@@ -138,7 +138,9 @@ class Site:
 
 
 def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:].rstrip(".") + "."
+    """With a full stop, and a capital where it starts with a word and not with a variable."""
+    begun = text[:1].upper() + text[1:] if re.match("[a-z]{2,}[ ,:]", text) else text
+    return begun.rstrip(".") + "."
 
 
 def _beside(out: Path) -> tuple[Path, Path]:
