@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import runpy
 from pathlib import Path
 
@@ -18,17 +19,19 @@ def add_own_derivation(site: Site, example: Path) -> None:
 
     An installed package does not bring the example along: the page then goes without.
     """
-    source = result = None
+    source, papers, about, result = "", [], "", None
     if example.is_file():
-        source = example.read_text(encoding="utf-8")
-        papers = [value for value in runpy.run_path(str(example)).values() if isinstance(value, Paper)]
+        source, names = example.read_text(encoding="utf-8"), runpy.run_path(str(example))
+        papers = [value for value in names.values() if isinstance(value, Paper)]
+        about = inspect.cleandoc(names["__doc__"] or "").partition("\n")[0]
         result = run(papers)
     site.page(
         "own.html",
         "own.html",
         title="Bring your own derivation",
         example=example.name,
-        lines=len(source.splitlines()) if source else 0,
+        papers=papers,
+        about=about,
         source=source,
         result=result,
         junit=as_junit(result) if result else "",
