@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import re
+import shlex
 import shutil
 import sys
 import traceback
@@ -76,10 +78,19 @@ class ClaimsRun:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         chosen = set(session.items)
-        if self.accepting and any(item not in chosen for file in self.files for item in file.items):
-            raise pytest.UsageError(
-                "--claims-accept makes a whole run the accepted one; give it without -k and without naming single claims"
-            )
+        if any(item not in chosen for file in self.files for item in file.items):
+            for option, given in (("accept", self.accepting), ("html", self.html)):
+                if given:
+                    raise pytest.UsageError(
+                        f"--claims-{option} is for a whole run; give it without -k and without naming single claims"
+                    )
+        if self.html is not None and self.files:
+            from .site import Site
+
+            try:
+                Site.check(self.html)
+            except ValueError as error:
+                raise pytest.UsageError(f"--claims-html: {error}") from None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -104,13 +115,60 @@ class ClaimsRun:
             self.found[report.nodeid] = report.claim_found
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        if session.config.option.collectonly:
+        refused = session.exitstatus in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERNAL_ERROR)
+        if refused or session.config.option.collectonly or not (self.accepting or self.html):
             return
-        if self.accepting:
-            for file in self.files:
-                self.told.append(file.accept())
+        try:
             if not self.files:
-                self.told.append("--claims-accept had nothing to accept: no claims file was met")
+                raise ValueError("no claims file was met")
+            if any(item.problems is None for file in self.files for item in file.items):
+                raise ValueError("not every claim was judged")
+            if self.html is not None:
+                self._write_pages(session.config.rootpath)
+            if self.accepting:
+                self._accept()
+        except (ValueError, OSError) as error:
+            self.told.append(f"nothing more is written: {error}")
+            if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+                session.exitstatus = pytest.ExitCode.USAGE_ERROR
+
+    def _accept(self) -> None:
+        from .running import accept
+
+        for file in self.files:
+            unsound = next((item.name for item in file.items if item.problems), None)
+            if unsound is not None:
+                raise ValueError(f"{unsound} has a problem, so {file.name}'s verdicts are not accepted")
+        for file in self.files:
+            judgements = [item.judgement for item in file.items if isinstance(item, ClaimItem)]
+            accept(file.accepted_file, judgements)
+            self.told.append(f"accepted {len(judgements)} verdicts in {file.accepted_file.name}")
+
+    def _write_pages(self, root: Path) -> None:
+        from .running import Run
+        from .site import Site, claim_pages
+
+        def place(claim: Claim) -> str | None:
+            source = source_of(claim)
+            return f"{os.path.relpath(source.file, root)}:{source.first_line}" if source else None
+
+        items = [item for file in self.files for item in file.items]
+        claims = {item.claim.id: item for item in items if isinstance(item, ClaimItem)}
+        papers = list({id(paper): paper for file in self.files for paper in file.papers}.values())
+        problems = [(item, problem) for item in items for problem in item.problems]
+        told = [f"{item.name}: {problem}" if isinstance(item, ClaimItem) else problem for item, problem in problems]
+        site = Site(
+            f"Claims of {', '.join(p.key for p in papers)}", [("Claims", "index.html"), ("Errata", "errata.html")]
+        )
+        claim_pages(
+            site,
+            Run(tuple(item.judgement for item in claims.values()), tuple(told)),
+            papers,
+            command=lambda claim: f"pytest {shlex.quote(claims[claim.id].nodeid)}",
+            source=place,
+        )
+        site.write(self.html)
+        self.told.append(f"the claims' pages are in {self.html / 'index.html'}")
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self.found:
@@ -193,16 +251,6 @@ class ClaimsFile(pytest.File):
                 f"{self.accepted_file.name} is no file of accepted verdicts ({error}); --claims-accept writes it again"
             ) from None
 
-    def accept(self) -> str:
-        """Make what was found the accepted verdicts, unless something is wrong; says in a sentence which of the two."""
-        from .running import accept
-
-        claims = [item for item in self.items if isinstance(item, ClaimItem)]
-        if any(item.problems is None or item.problems for item in self.items):
-            return f"{self.accepted_file.name} is not written: a claim has a problem, or was not judged"
-        accept(self.accepted_file, [item.judgement for item in claims])
-        return f"accepted {len(claims)} verdicts in {self.accepted_file.name}"
-
 
 class _Item(pytest.Item):
     """Something to judge; `problems` is None until it has been."""
@@ -243,8 +291,7 @@ class ClaimItem(_Item):
                 f"{self.parent.accepted_file.name}"
             ]
         if self.problems:
-            told = [("claim", f"{self.claim.id} {self.claim.locator}"), ("statement", self.claim.statement)]
-            told += [("verdict", found.verdict), ("reason", found.reason)]
+            told = [("verdict", found.verdict), ("statement", self.claim.statement), ("reason", found.reason)]
             told += [("problem", problem) for problem in self.problems]
             raise Fault("\n".join(f"{name:<11}{text}" for name, text in told))
         if found.verdict == "not-run":

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from paper_checks.framework.running import accepted
+from paper_checks.framework.site.shell import MANIFEST
 
 pytest_plugins = ["pytester"]
 
@@ -71,7 +72,7 @@ def claims(*declarations: str) -> str:
 
 @pytest.fixture
 def run(pytester):
-    """Runs pytest inside this process, where sympy is loaded already."""
+    """Runs pytest inside this process, where sympy and igraph are loaded already (igraph can be only once)."""
     return lambda *arguments: pytester.runpytest_inprocess("-p", "no:cacheprovider", *arguments)
 
 
@@ -105,9 +106,9 @@ def test_each_verdict_passes_fails_or_is_skipped_and_is_told(pytester, run_apart
     # readable, and without a line of this project's code
     result.stdout.fnmatch_lines(
         [
-            "claim      mine.corrected (5)",
-            "statement  (x + y)² = x² + y²",
+            "*_ mine.corrected (5) _*",
             "verdict    corrected",
+            "statement  (x + y)² = x² + y²",
             "reason     right is x[*][*]2 + *; at x = 1/2, y = 2 the printed formula gives 17/4, the right one 25/4.",
             "problem    corrected fails as long as no verdicts are accepted; *--claims-accept*my_claims.verdicts.json",
             "problem    the negative control (x + y)[*][*]2 passes the exact judge",
@@ -177,12 +178,69 @@ def test_only_a_whole_and_sound_run_is_accepted(pytester, run):
     for partial in (["my_claims.py", "-k", "good"], ["my_claims.py::mine.good"]):
         result = run("--claims-accept", *partial)
         assert result.ret == pytest.ExitCode.USAGE_ERROR
-        result.stderr.fnmatch_lines(["ERROR: --claims-accept makes a whole run the accepted one; give it without -k *"])
+        result.stderr.fnmatch_lines(["ERROR: --claims-accept is for a whole run; give it without -k and *"])
     result = run("--claims-accept", "my_claims.py")
     assert outcomes(result)["failed"] == 1  # the control that passes
-    result.stdout.fnmatch_lines(["my_claims.verdicts.json is not written: a claim has a problem, or was not judged"])
+    result.stdout.fnmatch_lines(
+        ["nothing more is written: mine.unknown has a problem, so my_claims.py's verdicts are not accepted"]
+    )
+    result = run("--claims-accept", "-x", "my_claims.py")
+    result.stdout.fnmatch_lines(["nothing more is written: not every claim was judged"])
     assert run("--claims-accept", "--collect-only", "my_claims.py").ret == 0
     assert not beside.exists()
+
+
+# --- the site ---
+
+
+def test_the_claims_pages_are_written_for_a_whole_run(pytester, run):
+    pytester.makepyfile(my_claims=claims(GOOD, WRONG))
+    result = run("my_claims.py", "--claims-html=out")
+    assert outcomes(result) == {"passed": 2, "failed": 1}
+    result.stdout.fnmatch_lines(["the claims' pages are in out*index.html"])
+    page = Path("out/claims/mine.wrong.html").read_text()
+    line = Path("my_claims.py").read_text().splitlines().index("def square(printed, control=(x - y) ** 2, **more):") + 1
+    assert "pytest my_claims.py::mine.wrong" in page and f"my_claims.py:{line}" in page and "17/4" in page
+    assert "mine.wrong: corrected fails as long as" in Path("out/index.html").read_text()
+    Path("out/errata.html").unlink()
+    assert run("my_claims.py", "--claims-html=out").ret == 1 and Path("out/errata.html").exists()  # over its own pages
+    assert "errata.html" in Path("out", MANIFEST).read_text()
+
+
+def test_pages_that_would_be_wrong_are_not_written(pytester, run):
+    pytester.makepyfile(my_claims=claims(GOOD))
+    pytester.mkdir("full").joinpath("file").touch()
+    result = run("my_claims.py", "--claims-html=full")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR and "passed" not in outcomes(result)
+    result.stderr.fnmatch_lines(["ERROR: --claims-html: *full* holds 'file', which is no part of such a site; *"])
+    result = run("my_claims.py", "--claims-html=out", "-k", "good")
+    result.stderr.fnmatch_lines(["ERROR: --claims-html is for a whole run; *"])
+    result.stdout.no_fnmatch_line("nothing more is written*")
+    Path("my_claims.py").unlink()
+    result = run("--claims-html=out")
+    result.stdout.fnmatch_lines(["nothing more is written: no claims file was met"])
+    assert result.ret == pytest.ExitCode.USAGE_ERROR and not Path("out").exists()
+
+
+# --- the example ---
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def test_the_example_is_proved_and_a_changed_coefficient_is_found(pytester, run):
+    for file in EXAMPLES.iterdir():
+        if file.is_file():
+            pytester.path.joinpath(file.name).write_text(file.read_text())
+    result = run("reptile_claims.py")
+    assert outcomes(result) == {"passed": 4}
+    result.stdout.fnmatch_lines(["3 claims: 3 proved"])
+    example = pytester.path / "reptile_claims.py"
+    example.write_text(example.read_text().replace("MAML = avg_grad - 2 * alpha", "MAML = avg_grad - 3 * alpha"))
+    result = run("reptile_claims.py")
+    assert outcomes(result) == {"passed": 3, "failed": 1}
+    result.stdout.fnmatch_lines(
+        ["*_ reptile.maml 5.1 _*", "problem    the verdict is corrected, and the accepted one is proved"]
+    )
 
 
 # --- what a claims file is ---
