@@ -23,6 +23,7 @@ QUIET = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
     """One worker takes all of this folder, so that the site is built once."""
     for item in items:
