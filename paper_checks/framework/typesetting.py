@@ -81,7 +81,6 @@ class _Printer(MathMLPresentationPrinter):
             made.setAttribute("mathvariant", "bold")
         if accent:
             made = self.element("mover", made, self.element("mo", ACCENTS[accent]))
-            made.setAttribute("accent", "true")
         scripts = [
             self.element("mn" if text.isdigit() else "mi", text)
             for text in (",".join(map(_letter, below)), ",".join(map(_letter, above)))
