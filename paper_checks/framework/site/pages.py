@@ -70,7 +70,7 @@ def claim_pages(
             site.page(
                 address(claim.id),
                 "claim.html",
-                title=f"{claim.paper} {claim.locator}: {judgement.verdict}",
+                title=f"{claim.id} {claim.locator}: {judgement.verdict}",
                 description=f"{claim.statement} ({claim.id}: {judgement.verdict})",
                 paper=paper,
                 judgement=judgement,
