@@ -221,8 +221,11 @@ class ClaimsFile(pytest.File):
             return []
         if self.accepted_file.exists() and not self.run.accepting:
             self.expected = self._read_accepted()
+        # of a paper that several files declare claims of, each has its own
+        taken = {item.claim for file in self.run.files for item in file.items if isinstance(item, ClaimItem)}
         for paper in self.papers:
-            self.items += [ClaimItem.from_parent(self, name=claim.id, claim=claim) for claim in paper.claims]
+            own = [claim for claim in paper.claims if claim not in taken]
+            self.items += [ClaimItem.from_parent(self, name=claim.id, claim=claim) for claim in own]
             self.items.append(PaperItem.from_parent(self, name=paper.key, paper=paper))
         self.run.files.append(self)
         return self.items

@@ -307,6 +307,22 @@ def test_two_papers_and_two_files_of_one_name(pytester, run):
     result.stdout.fnmatch_lines(["4 claims: 4 proved"])
 
 
+def test_files_that_share_a_paper_have_their_own_claims(pytester, run):
+    pytester.makepyfile(shared="from paper_checks.framework import Paper; PAPER = Paper('mine', 'One', ['1', '2'])")
+    for number in (1, 2):
+        Path(f"part{number}_claims.py").write_text(
+            "from paper_checks.framework import Paper\nfrom shared import PAPER\n"
+            f"PAPER.definition('{number}', '{number}', 'a name')\n"
+        )
+    result = run("--claims-accept", "-v")
+    assert outcomes(result) == {"passed": 4}
+    assert [line.split()[0] for line in result.outlines if "PASSED" in line] == [
+        f"part{number}_claims.py::mine{tail}" for number in (1, 2) for tail in (f".{number}", "")
+    ]
+    assert [list(accepted(Path(f"part{number}_claims.verdicts.json"))) for number in (1, 2)] == [["mine.1"], ["mine.2"]]
+    assert outcomes(run()) == {"passed": 4}
+
+
 # --- how pytest is asked ---
 
 
