@@ -278,6 +278,18 @@ def test_the_same_run_gives_the_same_bytes(out, outcome, tmp_path):
             assert file.read_bytes() == (tmp_path / "again" / file.relative_to(out)).read_bytes()
 
 
+def test_a_paper_may_come_in_parts_and_have_an_odd_key(tmp_path):
+    parts = [Paper("odd/key", "The paper"), Paper("odd/key", "Its appendix"), Paper("other", "Another")]
+    for number, part in enumerate(parts):
+        part.definition(f"d{number}", f"({number})", "let there be x")
+    site = Site("Parts", [])
+    claim_pages(site, run(parts), parts, command=lambda claim: "again", source=lambda claim: None)
+    site.write(tmp_path / "out")
+    assert "(0)" in (text := pages(tmp_path / "out")["papers/odd~2fkey.html"].text) and "(1)" in text
+    assert pages(tmp_path / "out")["index.html"].text.count("The paper") == 1
+    assert "Its appendix" not in pages(tmp_path / "out")["index.html"].text
+
+
 # --- the shell ---
 
 

@@ -11,7 +11,7 @@ from ..judging import Judgement
 from ..running import Run
 from ..sources import helpers_of, source_of
 from .errata import AMENDED, WRONG, as_mail, entries
-from .shell import Site, address
+from .shell import Site, address, paper_address
 from .verdicts import VERDICTS
 
 __all__ = ["claim_pages"]
@@ -40,12 +40,15 @@ def claim_pages(
     dependencies = Dependencies(run.judgements)
     site.judgements.update({judgement.claim.id: judgement for judgement in run.judgements})
     site.context.update(dependencies=dependencies, statements=STATEMENTS, proofs=PROOFS)
-    chapters = [(paper, _of(paper, run)) for paper in papers]
+    whole: dict[str, Paper] = {}
+    for paper in papers:
+        whole.setdefault(paper.key, paper)  # a paper may come in parts
+    chapters = [(paper, _of(paper, run)) for paper in whole.values()]
     site.page(
         "index.html",
         "overview.html",
         title=site.context["site_title"],
-        description=f"Verdicts on {len(run.judgements)} claims of {', '.join(paper.title for paper in papers)}",
+        description=f"Verdicts on {len(run.judgements)} claims of {', '.join(paper.title for paper in whole.values())}",
         run=run,
         chapters=[
             (paper, judged, _counts(judged), dependencies.drawing([j.claim for j in judged]))
@@ -56,7 +59,7 @@ def claim_pages(
     )
     for paper, judged in chapters:
         site.page(
-            f"papers/{paper.key}.html",
+            paper_address(paper.key),
             "paper.html",
             title=f"{paper.key}: every claim",
             description=f"The verdict on each of {len(judged)} claims of {paper.title}",

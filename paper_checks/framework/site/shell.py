@@ -15,21 +15,26 @@ from .. import typesetting
 from ..judging import Judgement
 from .verdicts import VERDICTS
 
-__all__ = ["Site", "address", "slug"]
+__all__ = ["Site", "address", "paper_address", "slug"]
 
 HERE = Path(__file__).parent
 MANIFEST = "site.json"
 """Lists the site's files; what it does not list is somebody else's, and is never overwritten."""
 
 
-def slug(claim_id: str) -> str:
-    """A claim's id in letters that mean the same in a file name, in a link and as an anchor."""
-    return re.sub(r"[^A-Za-z0-9._-]", lambda found: f"~{ord(found[0]):x}", claim_id)
+def slug(name: str) -> str:
+    """A name in letters that mean the same in a file name, in a link and as an anchor."""
+    return re.sub(r"[^A-Za-z0-9._-]", lambda found: f"~{ord(found[0]):x}", name)
 
 
 def address(claim_id: str) -> str:
     """The path of a claim's page."""
     return f"claims/{slug(claim_id)}.html"
+
+
+def paper_address(key: str) -> str:
+    """The path of a paper's page."""
+    return f"papers/{slug(key)}.html"
 
 
 class Site:
@@ -66,7 +71,9 @@ class Site:
             prose=typesetting.prose,
             sentence=_sentence,
         )
-        self._environment.globals.update(verdicts=VERDICTS, judgements=self.judgements, address=address, slug=slug)
+        self._environment.globals.update(
+            verdicts=VERDICTS, judgements=self.judgements, address=address, paper_address=paper_address, slug=slug
+        )
         for name in ("style.css", "site.js"):
             self.file(name, (HERE / name).read_bytes())
 
