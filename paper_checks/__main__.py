@@ -22,8 +22,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"python -m paper_checks results: takes no arguments, and was given {given[1]!r}.", file=sys.stderr)
             return 2
         from .image_results import markdown, rows
+        from .recorded import UnreadableRecord
 
-        print(markdown(rows()))
+        try:
+            print(markdown(rows()))
+        except UnreadableRecord as error:
+            print(f"python -m paper_checks results: {error}", file=sys.stderr)
+            return 2
         return 0
     if given[:1] == ["report"]:
         from .report.command import main as report

@@ -74,3 +74,12 @@ def test_the_command_prints_it_and_takes_nothing_else(capsys):
     assert capsys.readouterr().out == markdown(rows()) + "\n"
     assert main(["results", "now"]) == 2
     assert "takes no arguments" in capsys.readouterr().err
+
+
+def test_an_unreadable_record_is_a_sentence(place, capsys):
+    file = place / "results" / f"{CNN}.jsonl"
+    file.parent.mkdir(parents=True)
+    file.write_text("no record\n")
+    assert main(["results"]) == 2
+    said = capsys.readouterr()
+    assert not said.out and said.err.count("\n") == 1 and "line 1 is not JSON" in said.err
