@@ -6,11 +6,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from figures.__main__ import main as draw
 from paper_checks.report.command import main as write_report
 
 sys.path.insert(0, str(Path(__file__).parent))
+from toy_paper import PAPER
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 QUIET = (
@@ -23,24 +25,17 @@ QUIET = (
 )
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items):
-    """One worker takes all of this folder, so that the site is built once."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("browser"))
-
-
 @pytest.fixture(scope="session")
-def site(tmp_path_factory):
+def site(tmp_path_factory, worker_id):
     """The folder of a written report: every kind of page, with one figure, on a paper of a few claims."""
-    from toy_paper import PAPER
-
-    folder = tmp_path_factory.mktemp("report")
-    draw(["landscape", "--out", str(folder / "figures")])
-    (folder / "accepted.json").write_text("{}")
-    options = ["--out", str(folder / "site"), "--figures", str(folder / "figures")]
-    write_report(lambda: [PAPER], folder / "accepted.json", options, "report")
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "report"
+    with FileLock(f"{folder}.lock"):  # parallel workers share what the first of them builds
+        if not (folder / "site").exists():
+            draw(["landscape", "--out", str(folder / "figures")])
+            (folder / "accepted.json").write_text("{}")
+            options = ["--out", str(folder / "site"), "--figures", str(folder / "figures")]
+            write_report(lambda: [PAPER], folder / "accepted.json", options, "report")
     return folder / "site"
 
 
