@@ -14,7 +14,7 @@ from sympy.printing.conventions import split_super_sub
 from sympy.printing.mathml import MathMLPresentationPrinter
 from sympy.printing.pretty.pretty_symbology import greek_unicode
 
-__all__ = ["latex", "mathml", "prose", "source", "statement"]
+__all__ = ["latex", "mathml", "plain", "prose", "source", "statement"]
 
 Formula = sympy.Basic | Iterable[sympy.Basic]
 Notation = Mapping[str, sympy.Expr]
@@ -268,10 +268,19 @@ def prose(text: str, notation: Notation | None = None) -> Markup:
     )
 
 
-def _as_printed(text: str, notation: Notation) -> str:
+def plain(text: str, notation: Notation | None = None) -> str:
+    """A sentence of a judgement as plain text, with the paper's letters for sympy's names."""
+    return _letters(text, notation or {}).replace("**", "^")
+
+
+def _letters(text: str, notation: Notation) -> str:
     for name, formula in notation.items():
         text = re.sub(rf"(?<!\w){name}(?!\w)(\*\*)?", lambda found, f=formula: f"({f})**" if found[1] else str(f), text)
-    text = GREEK_NAME.sub(lambda found: greek_unicode[found[1]], text).replace("sqrt(", "√(")
+    return GREEK_NAME.sub(lambda found: greek_unicode[found[1]], text).replace("sqrt(", "√(")
+
+
+def _as_printed(text: str, notation: Notation) -> str:
+    text = _letters(text, notation)
     text = re.sub(r"(?<= )- |(?<![^\s(\[,=])-(?=[\d√α-ω])", lambda minus: minus[0].replace("-", "−"), text)
     text = re.sub(r"\*\*(\d+|\(-?\d+(?:/\d+)?\))", lambda power: f"^{{{power[1].strip('()')}}}", text)
     text = re.sub(rf"(?<=\d)\*(?=[{LETTER}(√])", "", text)

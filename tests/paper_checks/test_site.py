@@ -263,7 +263,10 @@ def test_the_errata_hold_what_an_author_needs(out):
     assert order == sorted(order)
     assert not any(f'<h4 id="toy.{name}"' in source for name in ("proved", "proved-up-to", "not-reproduced", "unknown"))
     mail = re.search("<code>(.*?)</code>", source, flags=re.DOTALL)[1]
-    assert "(3)  L_toy = (θ_τ − x)²\n    Right is: ½ (θ_τ − x)²\n    At " in mail
+    assert (
+        "(3)  L_toy = (θ_τ − x)²  [toy.corrected]\n    Right is: ½ (θ_τ − x)²\n    As printed it fails: at θ_τ = 1/2,"
+        in mail
+    )
     assert "It would hold with the loss without ½" in " ".join(mail.split())
     assert "may be at fault" in " ".join(mail.split())
     assert "Right is: x² &lt; 2 on [0, 1]" in mail

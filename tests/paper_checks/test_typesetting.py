@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 import sympy
 
-from paper_checks.framework.typesetting import TOO_LONG, latex, mathml, prose, source, statement
+from paper_checks.framework.typesetting import TOO_LONG, latex, mathml, plain, prose, source, statement
 
 a, b, alpha = sympy.symbols("a b alpha", real=True)
 NAMESPACE = 'xmlns="http://www.w3.org/1998/Math/MathML"'
@@ -27,8 +27,8 @@ def inside(formula: object) -> str:
         (sympy.Symbol("phi_1") ** 2, "<msup><msub><mi>φ</mi><mn>1</mn></msub><mn>2</mn></msup>"),
         (sympy.Symbol("h_12^k"), "<msubsup><mi>h</mi><mn>12</mn><mi>k</mi></msubsup>"),
         (sympy.Symbol("g1_2"), "<msub><mi>g</mi><mi>1,2</mi></msub>"),
-        (sympy.Symbol("xbar_t"), '<msub><mover><mi>x</mi><mo>¯</mo></mover><mi>t</mi></msub>'),
-        (sympy.Symbol("thetahat"), '<mover><mi>θ</mi><mo>^</mo></mover>'),
+        (sympy.Symbol("xbar_t"), "<msub><mover><mi>x</mi><mo>¯</mo></mover><mi>t</mi></msub>"),
+        (sympy.Symbol("thetahat"), "<mover><mi>θ</mi><mo>^</mo></mover>"),
         (1 / sympy.sqrt(alpha), "<mfrac><mn>1</mn><msqrt><mi>α</mi></msqrt></mfrac>"),
         (sympy.pi, "<mi>π</mi>"),
         (b - a, "<mrow><mi>b</mi><mo>−</mo><mi>a</mi></mrow>"),
@@ -153,6 +153,7 @@ def test_a_papers_notation():
     notation = {"sigma2": sigma**2}
     assert mathml(s**2 + sympy.sqrt(s), notation) == mathml(sigma**4 + sigma)
     assert latex([s, a], notation) == r"\left( \sigma^{2}, a \right)"
+    assert plain("at sigma2 = sqrt(theta_tau), sigma2**2", notation) == "at σ^2 = √(θ_τ), (σ^2)^2"
     assert prose("at sigma2 = 1, sigma2**2, not sigma22", notation) == prose(
         "at sigma**2 = 1, (sigma**2)**2, not sigma22"
     )

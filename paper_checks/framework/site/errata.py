@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ..claims import Paper, Verdict
 from ..judging import Judgement
+from ..typesetting import plain
 
 __all__ = ["Entry", "as_mail", "entries"]
 
@@ -61,12 +62,19 @@ def as_mail(paper: Paper, wrong: Sequence[Entry], amended: Sequence[Entry]) -> s
         return text[:1].upper() + text[1:].rstrip(".") + "."
 
     def block(entry: Entry) -> str:
-        claim, derived = entry.judgement.claim, entry.judgement.derived
-        right = sentence(derived) if entry.judgement.verdict == "conditional" else f"Right is: {entry.right}"
-        text = [lines(f"{claim.locator}  {claim.statement}", ""), lines(right), lines(sentence(entry.evidence))]
-        return "\n".join([*text, lines(sentence(entry.remarks))] if entry.remarks else text)
+        claim = entry.judgement.claim
+        right = f"Right is: {entry.right}"
+        if entry.judgement.verdict == "conditional":
+            right = sentence(entry.judgement.derived)
+        said = [right, f"As printed it fails: {entry.evidence.rstrip('.')}."]
+        said += [sentence(entry.remarks)] if entry.remarks else []
+        head = lines(f"{claim.locator}  {claim.statement}  [{claim.id}]", "")
+        return "\n".join([head, *(lines(plain(text, paper.notation)) for text in said)])
 
     parts = [lines(f"Errata of {paper.title}", "")]
+    parts += [
+        lines("Each was derived exactly and seen by another route; in brackets stands the name of its check.", "")
+    ]
     if wrong:
         parts += ["Not right as printed", *map(block, wrong)]
     if amended:
