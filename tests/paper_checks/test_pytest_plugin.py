@@ -92,7 +92,7 @@ def outcomes(result: pytest.RunResult) -> dict[str, int]:
 def test_each_verdict_passes_fails_or_is_skipped_and_is_told(pytester, run_apart):
     pytester.makepyfile(my_claims=claims(EVERY_VERDICT))
     pytester.makeconftest(HEAVY)
-    result = run_apart("my_claims.py", "-v", "--junitxml=junit.xml")
+    result = run_apart("my_claims.py", "-v", "-rs", "--junitxml=junit.xml")
     told = {line.split()[0]: line.split()[1] for line in result.outlines if line.startswith("my_claims.py::")}
     passing = ("proved", "proved-up-to", "conditional", "reproduced", "definition")
     failing = ("corrected", "refuted", "not-reproduced", "unknown")
@@ -116,6 +116,7 @@ def test_each_verdict_passes_fails_or_is_skipped_and_is_told(pytester, run_apart
     )
     result.stdout.no_fnmatch_line("*Error*")
     result.stdout.no_fnmatch_line("*pytest_plugin*")
+    result.stdout.fnmatch_lines(["SKIPPED [[]1[]] my_claims.py:*: not run: there is no record*"])
     # the framework's own table
     result.stdout.fnmatch_lines(
         ["*= claims =*", "id *locator *statement *verdict *reason", "mine.proved *(1) *proved *"]
@@ -275,6 +276,12 @@ def test_a_file_that_is_named_is_one_if_it_imports_the_framework(pytester, run):
     result = run("empty_claims.py")
     assert result.ret == pytest.ExitCode.INTERRUPTED
     result.stdout.fnmatch_lines(["empty_claims.py defines no Paper; a claims file needs one (paper_checks.framework)"])
+
+
+def test_where_every_file_is_a_test_file_claims_files_are_claims_files_too(pytester, run):
+    pytester.makeini("[pytest]\npython_files = *.py")
+    pytester.makepyfile(my_claims=claims(GOOD), ordinary="def test_ordinary(): pass")
+    assert outcomes(run()) == {"passed": 3}
 
 
 def test_an_error_in_a_claims_file_is_shown_from_there_on(pytester, run):
