@@ -267,11 +267,12 @@ def test_a_file_that_is_named_is_one_if_it_imports_the_framework(pytester, run):
     pytester.makepyfile(
         derivation=claims(GOOD),
         ordinary="def test_ordinary(): pass",
+        insurance_claims="def test_insurance(): pass",
         tested_claims=claims(GOOD, "def test_in_a_claims_file(): assert PAPER.claims"),
         empty_claims="",
     )
-    result = run("derivation.py", "ordinary.py", "tested_claims.py", "-v")
-    assert outcomes(result) == {"passed": 6}
+    result = run("derivation.py", "ordinary.py", "insurance_claims.py", "tested_claims.py", "-v")
+    assert outcomes(result) == {"passed": 7}
     result.stdout.fnmatch_lines(["derivation.py::mine.good PASSED*", "*::test_in_a_claims_file PASSED*"])
     result = run("empty_claims.py")
     assert result.ret == pytest.ExitCode.INTERRUPTED
