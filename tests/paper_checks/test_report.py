@@ -94,7 +94,7 @@ def test_every_printed_number_stands_in_a_table_and_its_claim_holds_it(place):
                 held += [bounds[id][part]] if part in bounds[id] else []
         if row.printed and "arnold2019.t1-readings" not in dict(row.claims) and row.reading != "500 + 500":
             levels = [bound.published for bound in held if isinstance(bound, Near)]
-            erratic = ("chen2019.exp2-joint-map", None) in row.claims
+            erratic = ("chen2019.exp2-joint-map", None) in row.claims and row.data == "Experiment 2, spiral"
             assert erratic or row.printed.value in levels, row
     missing = {id for _, row in found for id, _ in row.claims} - CLAIMS.keys()
     assert missing == {"arnold2019.ta3-omniglot", "arnold2019.ta3-cifar-fs"}  # of numbers that Tables 2, A1 and A2 have
