@@ -173,16 +173,32 @@ class Setting:
 @cache
 def _multiplications(dataset: str, ways: int, network: Network, update: str) -> tuple[float, float]:
     """Of the forward pass of one image, and of the update rule on the gradient of all weights."""
-    module, rule = network.module(dataset, ways), UPDATES[update]()
-    if rule.prepare is not None:
-        module, _ = rule.prepare(module)
+    forward, shapes = _of_forward(dataset, ways, network, UPDATES[update]().prepare)
+    return forward, sum(_of_update(update, shape) for shape in shapes)
+
+
+@cache
+def _of_forward(
+    dataset: str, ways: int, network: Network, prepare: Callable[[nn.Module], tuple[nn.Module, Any]] | None
+) -> tuple[float, list[torch.Size]]:
+    """Multiplications of the forward pass of one image, and the shapes of all weights; `prepare` is an update rule's."""
+    module = network.module(dataset, ways)
+    if prepare is not None:
+        module, _ = prepare(module)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        module(torch.zeros(2, *network.inputs(dataset)))
-    weights = dict(module.named_parameters())
-    found = rule.init(weights, torch.Generator())
-    with FlopCounterMode(display=False) as of_rule, torch.no_grad():
-        rule.update({n: p[None, None] for n, p in found.items()}, {n: w[None, None] for n, w in weights.items()})
-    return counter.get_total_flops() / 4, of_rule.get_total_flops() / 2  # a multiplication and an addition are two
+        module.to("meta")(torch.zeros(2, *network.inputs(dataset), device="meta"))
+    # of two images, and a multiplication and an addition are two
+    return counter.get_total_flops() / 4, [weight.shape for weight in module.parameters()]
+
+
+@cache
+def _of_update(update: str, shape: torch.Size) -> float:
+    """Multiplications of an update rule on the gradient of one weight; every rule treats each by itself."""
+    rule, weight = UPDATES[update](), torch.zeros(shape, device="meta")
+    found = rule.init({"w": weight}, torch.Generator())
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        rule.update({n: p[None, None] for n, p in found.items()}, {"w": weight[None, None]})
+    return counter.get_total_flops() / 2
 
 
 @dataclass(frozen=True)
