@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import shutil
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -62,13 +63,15 @@ class Compiled:
     Args:
         function: from nested dicts, lists and tuples of tensors to the like; it may call autograd.
         what: its name in the notice.
+        threads: of a CPU, that one call takes; as many as torch by default.
 
     Later calls must have the same names, shapes and types: raises ValueError where they do not. Where nothing can be compiled
-    the function runs as it is, after one line on stderr.
+    the function runs as it is, after one line on stderr. Several threads may call it.
     """
 
-    def __init__(self, function: Callable[..., Any], what: str = "the step"):
-        self.function, self.what = function, what
+    def __init__(self, function: Callable[..., Any], what: str = "the step", threads: int | None = None):
+        self.function, self.what, self.threads = function, what, threads
+        self._lock = threading.Lock()
         self._run: Callable[..., Any] | None = None
         self._form: list[Any] = []
         self._made: Any = None
@@ -80,9 +83,10 @@ class Compiled:
         _collect(arguments, flat, names)
         # the compiled code checks nothing: it would read other types as its own, and tensors in another order as theirs
         form = [names, [t.shape for t in flat], [t.dtype for t in flat], [t.device for t in flat]]
-        if self._run is None:
-            self._compile(arguments, flat)
-            self._form = form
+        with self._lock:
+            if self._run is None:
+                self._compile(arguments, flat)
+                self._form = form
         if form != self._form:
             raise ValueError(
                 f"{self.what} was compiled for other names, shapes, types or devices: expected {self._form}, got {form}."
@@ -118,6 +122,8 @@ class Compiled:
                 graph.recompile()
             with torch.no_grad():
                 options = OPTIONS | (CPU_OPTIONS if device.type == "cpu" else {})
+                if self.threads is not None:
+                    options |= {"cpp.threads": self.threads}
                 compiled = inductor(graph, examples, options=options)
 
         def run(tensors: list[Tensor]) -> Any:

@@ -30,6 +30,7 @@ from .meta_learners.learner import Batch, Learned, Learner, Metrics
 from .optimizers import OPTIMIZERS
 from .progress import Progress
 from .randomness import generator
+from .side_by_side import SideBySide
 
 LOOK_EVERY = 100
 """Meta-iterations between two looks at whether a run has diverged; a diverged one keeps its last finite numbers."""
@@ -90,7 +91,8 @@ class Trainer:
         runs: R, where it is not the number of seeds.
         learned: the learned numbers at the start, each (R, ...); by default the learner's own, the same for each run.
         schedule: "constant", or "cosine": the rates fall along half a cosine over all iterations of `fit`.
-        chunk: tasks whose meta-gradient is taken at once: less memory, the same sum. All by default.
+        chunk: tasks whose meta-gradient is taken at once: less memory, the same sum. All by default. Compiled, they are shared
+            out among the threads of a CPU (see `side_by_side`).
         device, dtype: where everything lives, and in which precision.
         compile: compile the whole step (see `compilation`).
         tf32: let a GPU round the factors of float32 products to 10 bits.
@@ -179,8 +181,9 @@ class Trainer:
             },
             sort_keys=True,
         )
+        self._calls = SideBySide(chunk if compile and chunk and self.device.type == "cpu" else 1)
         if compile:
-            self._gradients_of = Compiled(self._chunk_gradients, "the meta-gradient")
+            self._gradients_of = Compiled(self._chunk_gradients, "the meta-gradient", self._calls.threads)
             self._advance_by, self._whole = Compiled(self._advance, "the outer step"), Compiled(self._step, "the step")
         else:
             self._gradients_of, self._advance_by, self._whole = self._chunk_gradients, self._advance, self._step
@@ -239,17 +242,21 @@ class Trainer:
                 f"The meta-batch has {tasks} tasks, and this trainer takes {mine.stop - mine.start}: give as many, or change "
                 "tasks_per_step."
             )
-        chunk = self.chunk or tasks
-        if chunk >= tasks and distributed.size() == 1:
+        chunk = min(self.chunk or tasks, tasks)
+        if chunk == tasks and distributed.size() == 1:
             now = self._whole(self.learned, self.states, self.diverged_at, iteration, rates, batch)
         else:
+            size = max(1, chunk // self._calls.at_once)
+
+            def part(at: int) -> tuple[Learned, Metrics]:
+                own = tuple(b[:, at : at + size] for b in batch)
+                # a shorter rest would be another shape, and is not compiled
+                run = self._gradients_of if own[0].shape[1] == size else self._chunk_gradients
+                return run(self.learned, own)
+
             gradients: Learned = {}
             measured: Metrics = {}
-            for at in range(0, tasks, chunk):
-                part = tuple(b[:, at : at + chunk] for b in batch)
-                # a shorter rest would be another shape, and is not compiled
-                run = self._gradients_of if part[0].shape[1] == chunk else self._chunk_gradients
-                found, values = run(self.learned, part)
+            for found, values in self._calls.map(part, range(0, tasks, size)):
                 gradients = _sum(gradients, found) if gradients else found
                 measured = _sum(measured, values) if measured else values
             gradients = distributed.sum_over_processes(gradients)
