@@ -83,8 +83,13 @@ def test_the_manifest_lists_what_stands_in_the_folder(capsys, tmp_path):
     assert list(again) == ["chen2019-figure3", "chen2019-figure4", "step-size-factor"]
     (tmp_path / "step-size-factor.svg").unlink()
     assert list(listed("chen2019-figure4")) == ["chen2019-figure3", "chen2019-figure4"]
-    for suffix in ("png", "svg"):  # left from a run that had the record: not what this run would draw
-        (tmp_path / f"chen2019-figure3.{suffix}").write_text("")
+    # left from a run that had the record: not what this run would draw
+    left = ["chen2019-figure3.png", "chen2019-figure3.svg"]
+    for file in left:
+        (tmp_path / file).write_text("")
+    found = json.loads((tmp_path / "figures.json").read_text())
+    (tmp_path / "figures.json").write_text(json.dumps([found[0] | {"files": left}, *found[1:]]))
+    assert listed("chen2019-figure4")["chen2019-figure3"]["files"] == left
     assert listed("chen2019-figure3")["chen2019-figure3"]["files"] == []
     (tmp_path / "figures.json").write_text("{half")
     assert list(listed("chen2019-figure4")) == ["chen2019-figure4"]
