@@ -1,6 +1,5 @@
 """The synthetic classification experiments: short runs of the real ones, their records, divergence, and an exact resume."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import pytest
 import torch
 
 from empirical import records
+from empirical.__main__ import main
 from empirical.experiments import EXPERIMENTS, arnold2019_synthetic, arnold2021_figure1_right, logistic, methods
 from empirical.trainer import CheckpointError
 
@@ -102,29 +102,30 @@ def test_learning_is_seen_on_the_test_tasks():
     assert abs(final["test_accuracy_without_adaptation"].value - 0.5) < 0.1
 
 
-LITE = """
+LITE = logistic.Tier(450, 50, 20, 2)
+KILLED = f"""
 import sys
 from empirical.__main__ import main
 from empirical.experiments import arnold2021_figure1_right, logistic
-arnold2021_figure1_right.TIERS["lite"] = logistic.Tier(450, 50, 20, 2)
-arguments = ["run", "arnold2021/figure1-right", "--tier", "lite", "--method", "1 layer, sampled, 100 points"]
-sys.exit(main([*arguments, "--out", sys.argv[1]]))
+arnold2021_figure1_right.TIERS["lite"] = logistic.{LITE}
+sys.exit(main(sys.argv[1:]))
 """
 
 
-def test_a_killed_run_goes_on_to_the_same_numbers(tmp_path):
-    command = [sys.executable, "-c", LITE]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+def test_a_killed_run_goes_on_to_the_same_numbers(tmp_path, monkeypatch):
+    monkeypatch.setitem(arnold2021_figure1_right.TIERS, "lite", LITE)
+    asked = ["run", "arnold2021/figure1-right", "--tier", "lite", "--method", "1 layer, sampled, 100 points", "--out"]
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     work = killed / ".unfinished" / "arnold2021" / "figure1-right.lite"
-    running = subprocess.Popen([*command, str(killed)], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-c", KILLED, *asked, str(killed)]
+    running = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
     end = time.monotonic() + 120
     while not list(work.glob("*/trained.safetensors")) and running.poll() is None and time.monotonic() < end:
         time.sleep(0.01)
     running.send_signal(signal.SIGKILL)
     assert running.wait() == -signal.SIGKILL, "it was over before it could be killed"
     for folder in (killed, whole):
-        subprocess.run([*command, str(folder)], cwd=ROOT, env=environment, check=True, capture_output=True)
+        assert main([*asked, str(folder)]) == 0
     ours, theirs = (records.read(folder / "arnold2021" / "figure1-right.lite.jsonl") for folder in (killed, whole))
     for one, other in zip(ours, theirs, strict=True):
         assert (one.learning_curve, one.final) == (other.learning_curve, other.final)

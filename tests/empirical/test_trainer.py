@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from empirical import records
+from empirical.__main__ import main
 from empirical.divergence import DivergenceError
 from empirical.experiments import EXPERIMENTS, chen2019
 from empirical.meta_learners import MAML, Reptile, Shrinkage
@@ -205,11 +206,8 @@ def test_random_numbers_are_keyed_by_seed_stream_and_step():
 # through the command
 
 
-def command(*arguments):
-    return [sys.executable, "-m", "empirical", "run", *arguments]
-
-
-ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
+def ask(*arguments):
+    return main(["run", *arguments])
 
 
 def comparable(path):
@@ -223,9 +221,7 @@ def comparable(path):
 
 @pytest.mark.parametrize("experiment", ["chen2019/linear", "chen2019/spiral"])
 def test_every_method_leaves_a_record(experiment, tmp_path):
-    subprocess.run(
-        [*command(experiment, "--out", str(tmp_path))], check=True, capture_output=True, cwd=ROOT, env=ENVIRONMENT
-    )
+    assert ask(experiment, "--out", str(tmp_path)) == 0
     found = records.read(tmp_path / f"{experiment}.smoke.jsonl")
     module = EXPERIMENTS[experiment]
     assert [record.setting for record in found] == list(module.METHODS)
@@ -245,17 +241,10 @@ def test_every_method_leaves_a_record(experiment, tmp_path):
 
 def test_a_killed_run_goes_on_to_the_same_numbers(tmp_path):
     arguments = ["chen2019/spiral", "--tier", "smoke", "--method", "M-MAML", "--method", "M-Shrinkage"]
-    subprocess.run(
-        [*command(*arguments, "--out", str(tmp_path / "whole"))],
-        check=True,
-        capture_output=True,
-        cwd=ROOT,
-        env=ENVIRONMENT,
-    )
+    assert ask(*arguments, "--out", str(tmp_path / "whole")) == 0
     process = subprocess.Popen(
-        command(*arguments, "--out", str(tmp_path / "killed")),
+        [sys.executable, "-m", "empirical", "run", *arguments, "--out", str(tmp_path / "killed")],
         cwd=ROOT,
-        env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
@@ -269,43 +258,32 @@ def test_a_killed_run_goes_on_to_the_same_numbers(tmp_path):
     assert process.returncode == -signal.SIGKILL
     record = tmp_path / "killed" / "chen2019" / "spiral.smoke.jsonl"
     assert not record.exists() and list(left.glob("*/search-*.json"))
-    subprocess.run(
-        [*command(*arguments, "--out", str(tmp_path / "killed"))],
-        check=True,
-        capture_output=True,
-        cwd=ROOT,
-        env=ENVIRONMENT,
-    )
+    assert ask(*arguments, "--out", str(tmp_path / "killed")) == 0
     assert comparable(record) == comparable(tmp_path / "whole" / "chen2019" / "spiral.smoke.jsonl")
 
 
-def test_one_method_replaces_its_own_line_and_keeps_the_others(tmp_path):
-    def ask(*more):
-        return subprocess.run(
-            command("chen2019/linear", "--out", str(tmp_path), *more),
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
-            env=ENVIRONMENT,
-        )
+def test_one_method_replaces_its_own_line_and_keeps_the_others(tmp_path, capsys):
+    def refused(*more):
+        with pytest.raises(SystemExit, match="2"):
+            ask(*linear, *more)
+        return capsys.readouterr().err
 
-    assert ask("--method", "Shrinkage").returncode == 0
-    assert ask("--method", "Reptile", "--seed", "1").returncode == 0
+    linear = ("chen2019/linear", "--out", str(tmp_path))
+    assert ask(*linear, "--method", "Shrinkage") == 0
+    assert ask(*linear, "--method", "Reptile", "--seed", "1") == 0
     file = tmp_path / "chen2019" / "linear.smoke.jsonl"
     assert [(record.setting, record.seeds[0]) for record in records.read(file)] == [("Reptile", 1), ("Shrinkage", 0)]
     left = tmp_path / ".unfinished" / "chen2019" / "linear.smoke"
     for name in ("m-shrinkage", "reptile"):  # as killed runs leave them, the second one damaged
         (left / name).mkdir(parents=True)
         (left / name / "search-10.json").write_text("{")
-    damaged = ask("--method", "Reptile")
-    assert damaged.returncode == 2 and "search-10.json is damaged: delete it" in damaged.stderr
-    assert ask("--method", "Reptile", "--fresh").returncode == 0
+    assert "search-10.json is damaged: delete it" in refused("--method", "Reptile")
+    assert ask(*linear, "--method", "Reptile", "--fresh") == 0
     assert (left / "m-shrinkage" / "search-10.json").exists() and not (left / "reptile").exists()
-    wrong = ask("--method", "Shrinkge")
-    assert wrong.returncode == 2 and "the nearest is 'Shrinkage'" in wrong.stderr and "Traceback" not in wrong.stderr
+    assert "the nearest is 'Shrinkage'" in refused("--method", "Shrinkge")
     file.write_text("something else\n")
-    refused = ask("--method", "Reptile")
-    assert refused.returncode == 2 and "is not JSON" in refused.stderr and "Move that file away" in refused.stderr
+    told = refused("--method", "Reptile")
+    assert "is not JSON" in told and "Move that file away" in told
     assert file.read_text() == "something else\n"
 
 
