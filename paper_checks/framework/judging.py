@@ -257,8 +257,8 @@ def _judge_proposition(claim: Claim, content: Proposition) -> Judgement:
     def both(parameters: Mapping[str, Any], what: str, namely: str = "") -> Finding:
         exact = content.check(**parameters)
         given = "; ".join(f"{name} = {_said(value)}" for name, value in parameters.items())
-        outcome = "holds" if exact.holds else "fails"
-        steps.append(_step(f"{what}{namely} {outcome} ({textwrap.shorten(given, 300)}): {exact.evidence}"))
+        given = textwrap.shorten(given, 160, placeholder=" …")
+        steps.append(_step(f"{what}{namely} {'holds' if exact.holds else 'fails'} ({given}): {exact.evidence}"))
         if content.witness is not None:
             numerical = content.witness(**parameters)
             if numerical.holds != exact.holds:

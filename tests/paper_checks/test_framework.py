@@ -271,6 +271,9 @@ def test_parameters_read_the_same_in_every_run():
     given = {"at": {"x": [x, (1, "one")]}, "by": check, "right": True}
     told = steps_of(Proposition(check, stated=given, control={"right": False}))[1]
     assert told == "The statement holds (at = (x: (x, (1, one))); by = check; right = True): so it is."
+    many = {"right": True, "of": tuple(range(1000))}
+    told = steps_of(Proposition(check, stated=many, control={"right": False}))[1]
+    assert told.endswith(" …): so it is.") and len(told) < 200
 
 
 def test_a_definition_has_a_note_and_no_steps():
