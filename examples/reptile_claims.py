@@ -14,7 +14,7 @@ start = Matrix([u, v])
 L1, L2 = Function("L1")(x, y), Function("L2")(x, y)  # the minibatches' losses: any smooth functions
 
 
-def gradient(loss, at):
+def gradient(loss, at):  # by Subs: where a point contains u and v, .subs in a derivative by them can go wrong
     return Matrix([Subs(loss.diff(s), (x, y), tuple(at)) for s in (x, y)])
 
 
