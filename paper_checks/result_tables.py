@@ -310,7 +310,7 @@ def _regression() -> Table:
 
 def _adaptation(experiment: str) -> Table:
     rows = [row for each in results("chen2019") if each.experiment == experiment for row in _losses(each)]
-    remark = "The loss ½ Σ ((x − μ)/ξ)² per observation. A printed number is read off its figure; the last digit may be off by one."
+    remark = "The loss ½ Σ ((x − μ)/ξ)² per observation. A printed number is read off its figure, to the precision beside it."
     return Table(
         "chen2019", f"{EXPERIMENTS[experiment]} (Figures 3, 6 and 7)", tuple(rows), percent=False, remark=remark
     )
@@ -329,7 +329,7 @@ def _losses(published: Result) -> list[Row]:
         claim = (f"chen2019.{published_results.claim_id(published)}", part)
         if (experiment, method) == published_results.ERRATIC:
             claim = ("chen2019.exp2-joint-map", None)
-        printed = None if value is None else Printed(value, remark=f"step {step:g}")
+        printed = None if value is None else Printed(value, remark=f"step {step:g}, to {published.reading_error:g}")
         if printed is not None:
             rows[part] = Row(data, method, f"{part} loss", printed, command=command, claims=(claim,))
     try:

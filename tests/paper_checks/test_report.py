@@ -82,7 +82,10 @@ def test_every_printed_number_stands_in_a_table_and_its_claim_holds_it(place):
         assert {(*key, number.value) for key, number in accuracies(paper).items()} == {
             (*key, number.value) for key, number in mine.items() if number
         }
-    mine = [(row.method, row.printed.value) for table, row in found if table.paper == "chen2019"]
+    shown = {(row.data, row.method, row.reading): row.printed for table, row in found if table.paper == "chen2019"}
+    assert shown["Experiment 1, linear", "MAML", "least loss"].remark == "step 77, to 0.001"
+    assert shown["Experiment 2, spiral", "Reptile", "last loss"].remark == "step 980, to 0.005"
+    mine = [(method, printed.value) for (_, method, _), printed in shown.items()]
     levels = [(each.method, level) for each in results("chen2019") for level in (each.minimum, each.last) if level]
     assert sorted(mine) == sorted(levels)
     bounds = {}
