@@ -310,8 +310,9 @@ class Dies:
 
 
 def test_an_engine_whose_process_ends_costs_the_others_nothing():
-    with Apart(PEERS["loop"]) as loop, Apart(Dies("early", 1)) as early, Apart(Dies("late", 6)) as late:
-        found = measuring.compare([WORKLOADS["W1_lr"], WORKLOADS["W1_linnet"]], [loop, early, late], 2, at_least=0.01)
+    with Apart(Dies("early", 1)) as early, Apart(Dies("late", 6)) as late:
+        engines, workloads = [PEERS["loop"], early, late], [WORKLOADS["W1_lr"], WORKLOADS["W1_linnet"]]
+        found = measuring.compare(workloads, engines, 2, at_least=0.01)
     first, second = found["workloads"].values()
     assert first["best_peer"] == "loop" and first["engines"]["loop"]["median_ms"] > 0
     for name in ("early", "late"):
