@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -44,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    # torch is not loaded yet: the sizes are small, threads would wait for each other most of the time, and sums depend on their number
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     sys.stdout.reconfigure(errors="replace")  # a terminal without Greek letters shows question marks, and no traceback
     if hasattr(signal, "SIGPIPE"):  # end quietly when the reader, `head` say, has had enough
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
