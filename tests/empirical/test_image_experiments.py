@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from empirical.data import ImageSet
 from empirical.experiments import (
@@ -75,6 +77,23 @@ def test_every_cell_can_be_built_and_lite_is_a_budget(module):
             spent = lite.iterations * lite.work() * len(setting.rates)
             assert lite.iterations in (10, setting.iterations) or spent == pytest.approx(3e12, rel=0.15), name
         json.dumps(few_shot.declaration(full, *setting.rates[0], module.TIERS["full"]))
+
+
+@pytest.mark.parametrize("update", few_shot.UPDATES)
+def test_multiplications_counted_by_shapes_are_those_of_a_step_on_numbers(update):
+    """All weights at once, with real numbers; counted are they one by one, without any."""
+    network, rule = Network(2, "arnold2019"), few_shot.UPDATES[update]()
+    module = network.module("omniglot", 3)
+    if rule.prepare is not None:
+        module, _ = rule.prepare(module)
+    weights = {name: weight.detach() for name, weight in module.named_parameters()}
+    parameters = rule.init(weights, generator(0, "initial", 0))
+    with FlopCounterMode(display=False) as forward, torch.no_grad():
+        module(torch.ones(2, 1, 28, 28))
+    with FlopCounterMode(display=False) as update_alone:
+        rule.update({n: p[None, None] for n, p in parameters.items()}, {n: w[None, None] for n, w in weights.items()})
+    expected = forward.get_total_flops() / 4, update_alone.get_total_flops() / 2
+    assert few_shot._multiplications("omniglot", 3, network, update) == expected and expected[0] > 0
 
 
 def test_a_record_says_what_was_measured_and_how():
