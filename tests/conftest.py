@@ -5,7 +5,7 @@ import os
 from hypothesis import settings
 
 # the sizes are tiny: threads would only wait for each other, in the processes that tests start as well
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["OMP_NUM_THREADS"] = "1"
 
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")
