@@ -38,8 +38,8 @@ META_BATCHES = (16, 32)
 """Tasks that are drawn at once."""
 LOADING = (0, 2)
 """Processes of the peer's DataLoader; the better one counts."""
-THREADS = 1
-"""Of torch, for both: what is drawn at once is small, and a thread that waits for a busy core costs more than it does."""
+THREADS, PEER_THREADS = 2, 1
+"""Of torch, what is fastest for each on two cores: the peer makes a tensor of one small image at a time, and may have processes."""
 DRAWINGS = 20
 """Images of a made class."""
 TOLERANCE = 1e-5
@@ -197,7 +197,7 @@ def compare(
         sources, missing = found_sources(folder)
     keep_freed_memory()  # as a Trainer does; it is the peer's gain too
     before = torch.get_num_threads()
-    torch.set_num_threads(THREADS)
+    torch.set_num_threads(PEER_THREADS)
     try:
         rows = _rows(sources, rounds, shots, meta_batches, dataset, at_least, report)
         environment = records.environment("cpu", torch.float32)
@@ -207,6 +207,7 @@ def compare(
         "aim": AIM,
         "rounds": rounds,
         "queries": QUERIES,
+        "threads": {"metaproof": THREADS, "files": PEER_THREADS},
         "sources": {
             source.name: {"about": source.about, "side": source.side, "rotations": source.rotations}
             for source in sources
@@ -402,10 +403,13 @@ def _measured(
     name: str, tasks: FewShotTasks, peers: dict[int, Peer], count: int, rounds: int, at_least: float
 ) -> dict[str, object]:
     def ours(times: int) -> float:
+        torch.set_num_threads(THREADS)
         began = time.perf_counter()
         for step in range(times):  # as a Trainer draws
             tasks.sample(count, generator(0, "training", step), "training", torch.float32)
-        return (time.perf_counter() - began) / times
+        seconds = (time.perf_counter() - began) / times
+        torch.set_num_threads(PEER_THREADS)
+        return seconds
 
     def theirs(peer: Peer) -> Callable[[int], float]:
         def run(times: int) -> float:

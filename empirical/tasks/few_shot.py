@@ -20,6 +20,8 @@ from ..randomness import generator as keyed
 
 QUARTERS = 4
 """Rotations by multiples of 90 degrees."""
+PIECE = 3 << 16
+"""Numbers that are made of pixels at a time on a CPU: few enough to stay in its caches from one operation to the next."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -201,15 +203,19 @@ class FewShotTasks:
 
     def _values(self, chosen: Tensor, dtype: torch.dtype) -> Tensor:
         """The images at places (T, ways, n), as numbers (T, ways · n, C, H, W)."""
-        pixels = self._pixels(chosen.device)
-        values = pixels.index_select(0, chosen.flatten()).to(dtype)
+        pixels, places = self._pixels(chosen.device), chosen.flatten()
+        values = torch.empty(len(places), *pixels.shape[1:], dtype=dtype, device=chosen.device)
+        piece = max(1, PIECE // pixels[0].numel()) if chosen.device.type == "cpu" else len(places)
         if self.standardise:
             by_channel = {"dtype": dtype, "device": chosen.device}
-            scale = 255 * torch.tensor(self.deviation, **by_channel).view(-1, 1, 1)
-            shift = 255 * torch.tensor(self.mean, **by_channel).view(-1, 1, 1)
-            values = values.sub_(shift).div_(scale)
-        else:
-            values = values.div_(255)
+            deviation, mean = (torch.tensor(m, **by_channel).view(-1, 1, 1) for m in (self.deviation, self.mean))
+            scale, shift = 1 / (255 * deviation), mean / deviation
+        for own, at in zip(values.split(piece), places.split(piece), strict=True):
+            own.copy_(pixels.index_select(0, at))
+            if self.standardise:
+                own.mul_(scale).sub_(shift)
+            else:
+                own.div_(255)
         return values.view(len(chosen), -1, *pixels.shape[1:])
 
     # what is made once for each device
