@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out",
         type=Path,
         metavar="FILE",
-        help="write the JSON there too, after each workload; a run that was interrupted goes on from it",
+        help="write the JSON there too; with workloads after each of them, and a run that was interrupted goes on from it",
     )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON")
@@ -68,9 +69,7 @@ def _rounds(text: str) -> int:
 def run(options: argparse.Namespace) -> int:
     """Measure and print; returns the exit code."""
     if options.shrinkage:
-        found = shrinkage_memory.compare()
-        print(json.dumps(found, indent=1) if options.json else shrinkage_memory.table(found))
-        return 0
+        return _tell(shrinkage_memory.compare(), shrinkage_memory.table, options)
     if options.episodes:
         try:
             found = episodes.compare(
@@ -79,8 +78,7 @@ def run(options: argparse.Namespace) -> int:
         except episodes.DisagreementError as error:
             print(f"python -m empirical bench: {error}", file=sys.stderr)
             return 1
-        print(json.dumps(found, indent=1) if options.json else episodes.table(found))
-        return 0
+        return _tell(found, episodes.table, options)
     if options.read:
         try:
             print(table(json.loads(options.read.read_text()), options.markdown))
@@ -114,6 +112,14 @@ def run(options: argparse.Namespace) -> int:
             if options.out:
                 records.write_text(options.out, json.dumps(found, indent=1) + "\n")
     print(json.dumps(found, indent=1) if options.json else table(found, options.markdown))
+    return 0
+
+
+def _tell(found: dict[str, Any], as_table: Callable[[dict[str, Any]], str], options: argparse.Namespace) -> int:
+    text = json.dumps(found, indent=1)
+    if options.out:
+        records.write_text(options.out, text + "\n")
+    print(text if options.json else as_table(found))
     return 0
 
 

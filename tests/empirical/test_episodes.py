@@ -167,8 +167,10 @@ def test_without_the_data_made_images_stand_in_and_this_is_said(tmp_path, monkey
         and missing["omniglot"] in printed.out
     )
     assert "checking" in printed.err
-    assert main(["bench", "--episodes", "--rounds", "1", "--data", str(tmp_path), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["missing"] == missing
+    kept = tmp_path / "kept" / "episodes.json"
+    assert main(["bench", "--episodes", "--rounds", "1", "--data", str(tmp_path), "--json", "--out", str(kept)]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["missing"] == missing and json.loads(kept.read_text()) == shown
 
     def disagrees(*given, **options):
         raise DisagreementError("They differ.")
