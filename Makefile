@@ -23,7 +23,7 @@ report: .venv/.complete
 	$(BIN)/python -m paper_checks report --out $(REPORT) --figures $(FIGURES) --junit $(REPORT)/claims.xml
 
 test: .venv/.complete
-	$(BIN)/python -m pytest -n 2 -q
+	$(BIN)/python -m pytest -n 2 --dist loadfile -q
 
 lint: .venv/.complete
 	$(BIN)/ruff check .

@@ -8,6 +8,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import prod
 from typing import Any
 
 import sympy
@@ -116,12 +117,27 @@ def _foundation(claim: Claim) -> Step:
     return _step(f"it {rests}" + (f" and assumes: {'; '.join(claim.assumptions)}" if claim.assumptions else ""))
 
 
+MULTIPLIED_OUT = 2000
+"""Terms up to which a difference is multiplied out for the reader."""
+
+
+def _most_terms(expr: sympy.Expr) -> int:
+    """How many terms a polynomial can have at most once it is multiplied out."""
+    if expr.is_Add:
+        return sum(map(_most_terms, expr.args))
+    if expr.is_Mul:
+        return prod(map(_most_terms, expr.args))
+    if expr.is_Pow and expr.exp.is_Integer:
+        return _most_terms(expr.base) ** int(expr.exp)
+    return 1
+
+
 def _difference(names: str, left: Any, right: Any, freedom: Freedom) -> dict[str, list[sympy.Expr]]:
     """Component by component, multiplied out where that is cheap; none where a factor is open, which it would hide."""
     if freedom.factor:
         return {}
     gaps = [a - b for a, b in zip(components(left), components(right), strict=True)]
-    return {names: [sympy.expand(gap) if gap.is_polynomial() else gap for gap in gaps]}
+    return {names: [sympy.expand(g) if g.is_polynomial() and _most_terms(g) <= MULTIPLIED_OUT else g for g in gaps]}
 
 
 def _compared(content: Formula, right: Any, shown: str, found: Agreement) -> tuple[Verdict, str, list[Step], str]:

@@ -200,6 +200,18 @@ def test_the_steps_of_a_wrong_formula_show_the_difference_and_the_point():
     assert "the copy that was transcribed" in doubt.text
 
 
+def test_a_difference_is_multiplied_out_only_where_that_is_cheap():
+    def gap(power):
+        printed, derived = (x + y + 1) ** power, (x + y + 2) ** power
+        (shown,) = judged(Formula(printed=printed, derived=derived, control=x)).steps[2].formulas["printed − derived"]
+        return shown, printed - derived
+
+    shown, short = gap(2)
+    assert shown == sympy.expand(short) != short
+    shown, short = gap(90)  # 4,186 terms
+    assert shown == short
+
+
 @pytest.mark.parametrize(
     ("freedom", "said", "shown"),
     [
