@@ -22,6 +22,7 @@ report: .venv/.complete
 	$(BIN)/python -m figures --all --out $(FIGURES)
 	$(BIN)/python -m paper_checks report --out $(REPORT) --figures $(FIGURES) --junit $(REPORT)/claims.xml
 
+# a file's tests share what they compute, so they stay on one worker
 test: .venv/.complete
 	$(BIN)/python -m pytest -n 2 --dist loadfile -q
 
