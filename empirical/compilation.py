@@ -66,7 +66,7 @@ class Compiled:
         threads: of a CPU, that one call takes; as many as torch by default.
 
     Later calls must have the same names, shapes and types: raises ValueError where they do not. Where nothing can be compiled
-    the function runs as it is, after one line on stderr. Several threads may call it.
+    the function runs as it is, after one line on stderr. What is compiled may be called by several threads.
     """
 
     def __init__(self, function: Callable[..., Any], what: str = "the step", threads: int | None = None):
@@ -76,8 +76,18 @@ class Compiled:
         self._form: list[Any] = []
         self._made: Any = None
 
+    def prepare(self, *arguments: Any) -> None:
+        """Compile for arguments of this form, without calling it."""
+        self._prepared(arguments)
+
     def __call__(self, *arguments: Any) -> Any:
         """Call the function."""
+        flat = self._prepared(arguments)
+        found = iter(self._run([t if t.is_contiguous() else t.contiguous() for t in flat]))
+        return _rebuilt(self._made, found)
+
+    def _prepared(self, arguments: Any) -> list[Tensor]:
+        """The arguments' tensors, once there is code for their form."""
         flat: list[Tensor] = []
         names: list[str] = []
         _collect(arguments, flat, names)
@@ -91,8 +101,7 @@ class Compiled:
             raise ValueError(
                 f"{self.what} was compiled for other names, shapes, types or devices: expected {self._form}, got {form}."
             )
-        found = iter(self._run([t if t.is_contiguous() else t.contiguous() for t in flat]))
-        return _rebuilt(self._made, found)
+        return flat
 
     def _compile(self, arguments: Any, flat: list[Tensor]) -> None:
         device = flat[0].device

@@ -22,7 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from . import distributed
+from . import compilation, distributed
 from .allocator import keep_freed_memory
 from .compilation import Compiled
 from .divergence import DivergenceError
@@ -181,7 +181,9 @@ class Trainer:
             },
             sort_keys=True,
         )
-        self._calls = SideBySide(chunk if compile and chunk and self.device.type == "cpu" else 1)
+        # not where nothing can be compiled: layers that run as they are would meet in one module
+        together = compile and self.device.type == "cpu" and compilation.unavailable(self.device) is None
+        self._calls = SideBySide(chunk if together and chunk else 1)
         if compile:
             self._gradients_of = Compiled(self._chunk_gradients, "the meta-gradient", self._calls.threads)
             self._advance_by, self._whole = Compiled(self._advance, "the outer step"), Compiled(self._step, "the step")
@@ -248,11 +250,16 @@ class Trainer:
         else:
             size = max(1, chunk // self._calls.at_once)
 
+            def own(at: int) -> Batch:
+                return tuple(b[:, at : at + size] for b in batch)
+
             def part(at: int) -> tuple[Learned, Metrics]:
-                own = tuple(b[:, at : at + size] for b in batch)
                 # a shorter rest would be another shape, and is not compiled
-                run = self._gradients_of if own[0].shape[1] == size else self._chunk_gradients
-                return run(self.learned, own)
+                run = self._gradients_of if at + size <= tasks else self._chunk_gradients
+                return run(self.learned, own(at))
+
+            if self.compile:  # in this thread, which Ctrl-C reaches
+                self._gradients_of.prepare(self.learned, own(0))
 
             gradients: Learned = {}
             measured: Metrics = {}

@@ -177,6 +177,6 @@ def _percent(by_seed: np.ndarray) -> str:
 
 
 def _printed(each: Accuracy) -> str:
-    decimals = 2 if each.reading_error < 0.0005 else 1
+    decimals = 0 if each.reading_error > 0.001 else 1 if each.reading_error > 0.0001 else 2
     spread = f" ± {100 * each.standard_deviation:.2f}" if each.standard_deviation is not None else ""
     return f"{100 * each.value:.{decimals}f}{spread}"

@@ -215,11 +215,12 @@ def _judge_formula(claim: Claim, content: Formula) -> Judgement:
         steps.append(_against_line_before(content))
         chain = steps[-1].text
 
-    if agree(content.control, content.derived, content.freedom).holds:
+    passes = agree(content.control, content.derived, content.freedom).holds
+    if passes:
         problems.append(f"the negative control {_text(content.control)} passes the exact judge")
     else:
         steps.append(_step("the negative control differs, as it must", {"control": content.control}))
-    control = "rejected by the exact judge"
+    control = f"{'accepted' if passes else 'rejected'} by the exact judge"
     cross_check = ""
     if content.witness is not None:
         symbols = sorted(
@@ -240,8 +241,9 @@ def _judge_formula(claim: Claim, content: Formula) -> Judgement:
         control_holds, control_error = agree_numerically(content.control, content.witness, samples, content.freedom)
         if control_holds:
             problems.append(f"the negative control {_text(content.control)} passes the numerical witness")
-        cross_check = f"derived = witness at {len(samples)} points, relative error {error:.0e}"
-        control += f" and by the witness (error {control_error:.0e})"
+        cross_check = f"derived {'=' if sound else '≠'} witness at {len(samples)} points, relative error {error:.0e}"
+        also = f"and {'accepted ' if control_holds else 'rejected '}" if control_holds != passes else "and "
+        control += f" {also}by the witness (error {control_error:.0e})"
     return Judgement(
         claim,
         verdict,
@@ -318,7 +320,7 @@ def _judge_proposition(claim: Claim, content: Proposition) -> Judgement:
         derived,
         _join(reason, content.note),
         "; ".join(numerical_evidence),
-        f"fails: {control.evidence}",
+        f"{'passes' if control.holds else 'fails'}: {control.evidence}",
         tuple(problems),
         tuple(steps),
         counterexample="" if stated.holds else stated.evidence,

@@ -479,6 +479,19 @@ def test_a_compiled_trainer_without_a_compiler_trains(monkeypatch, capfd):
     }
 
 
+@pytest.mark.parametrize(("reason", "at_once"), [(None, 2), ("it is Sunday", 1)])
+def test_only_compiled_parts_run_side_by_side(monkeypatch, reason, at_once):
+    """Layers that run as they are swap their weights in one module: two threads would meet there."""
+    before = torch.get_num_threads()
+    monkeypatch.setattr(compilation, "unavailable", lambda device="cpu": reason)
+    torch.set_num_threads(2)
+    try:
+        assert trainer(compile=True, chunk=2)._calls.at_once == at_once
+        assert trainer(chunk=2)._calls.at_once == trainer(compile=True)._calls.at_once == 1
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_a_meta_batch_of_another_size_is_refused():
     with pytest.raises(ValueError, match="The meta-batch has 3 tasks, and this trainer takes 4: give as many"):
         trainer().step(CASES["linear"].batch(3))

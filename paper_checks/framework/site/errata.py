@@ -41,7 +41,7 @@ def entries(judgements: Sequence[Judgement], verdicts: Sequence[Verdict]) -> lis
 def _entry(judgement: Judgement) -> Entry:
     # a reason says what is right, then the counterexample, then the remarks, of which the note is the last; of a false
     # statement what is right comes after the counterexample
-    said, _, rest = judgement.reason.partition(judgement.counterexample)
+    said, _, rest = judgement.reason.partition(judgement.counterexample or judgement.reason)
     rest = rest.lstrip(".; ")
     if judgement.verdict == "corrected":
         return Entry(judgement, said.removeprefix("right is ").removesuffix("; "), judgement.counterexample, rest)
@@ -72,9 +72,7 @@ def as_mail(paper: Paper, wrong: Sequence[Entry], amended: Sequence[Entry]) -> s
         return "\n".join([head, *(lines(plain(text, paper.notation)) for text in said)])
 
     parts = [lines(f"Errata of {paper.title}", "")]
-    parts += [
-        lines("Each was derived exactly and seen by another route; in brackets stands the name of its check.", "")
-    ]
+    parts += [lines("Each was derived exactly; in brackets stands the name of its check.", "")]
     if wrong:
         parts += ["Not right as printed", *map(block, wrong)]
     if amended:
