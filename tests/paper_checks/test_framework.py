@@ -200,6 +200,18 @@ def test_the_steps_of_a_wrong_formula_show_the_difference_and_the_point():
     assert "the copy that was transcribed" in doubt.text
 
 
+def test_controls_and_witnesses_are_told_as_they_came_out():
+    assert judged(SQUARE).control.startswith("rejected by the exact judge and by the witness (error")
+    assert judged(SQUARE).cross_check.startswith("derived = witness at")
+    passes = judged(replace(SQUARE, control=SQUARE.printed))
+    assert passes.control.startswith("accepted by the exact judge and by the witness (error")
+    off = judged(replace(SQUARE, witness=lambda x, y: (x - y) ** 2))
+    assert off.cross_check.startswith("derived ≠ witness at")
+    assert off.control.startswith("rejected by the exact judge and accepted by the witness")
+    assert judged(BOUND).control.startswith("fails: ")
+    assert judged(replace(BOUND, control={"bound": 3})).control.startswith("passes: ")
+
+
 def test_a_difference_is_multiplied_out_only_where_that_is_cheap():
     def gap(power):
         printed, derived = (x + y + 1) ** power, (x + y + 2) ** power

@@ -271,6 +271,16 @@ def test_the_errata_hold_what_an_author_needs(out):
     assert "It holds if x < 1" in page.text
 
 
+def test_a_finding_without_evidence_is_an_erratum_too(tmp_path):
+    paper = Paper("toy", "A toy paper", ["(1)"])
+    claim = paper.claim("silent", "(1)", "x² < 1 on [0, 1]")
+    claim(lambda: Proposition(lambda bound: Finding(bound > 1, ""), {"bound": 1}, {"bound": 1}, right={"bound": 2}))
+    site = Site("Toy", [("Overview", "index.html")])
+    claim_pages(site, run([paper]), [paper], command=lambda claim: "pytest", source=lambda claim: None)
+    site.write(tmp_path / "site")
+    assert "toy.silent" in (tmp_path / "site" / "errata.html").read_text()
+
+
 def test_the_same_run_gives_the_same_bytes(out, outcome, tmp_path):
     made(outcome).write(tmp_path / "again")
     for file in out.rglob("*"):
