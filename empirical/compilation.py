@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import shutil
 import sys
-import threading
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -66,12 +65,12 @@ class Compiled:
         threads: of a CPU, that one call takes; as many as torch by default.
 
     Later calls must have the same names, shapes and types: raises ValueError where they do not. Where nothing can be compiled
-    the function runs as it is, after one line on stderr. What is compiled may be called by several threads.
+    the function runs as it is, after one line on stderr. What is compiled, or prepared, may be called by several
+    threads.
     """
 
     def __init__(self, function: Callable[..., Any], what: str = "the step", threads: int | None = None):
         self.function, self.what, self.threads = function, what, threads
-        self._lock = threading.Lock()
         self._run: Callable[..., Any] | None = None
         self._form: list[Any] = []
         self._made: Any = None
@@ -93,10 +92,9 @@ class Compiled:
         _collect(arguments, flat, names)
         # the compiled code checks nothing: it would read other types as its own, and tensors in another order as theirs
         form = [names, [t.shape for t in flat], [t.dtype for t in flat], [t.device for t in flat]]
-        with self._lock:
-            if self._run is None:
-                self._compile(arguments, flat)
-                self._form = form
+        if self._run is None:
+            self._compile(arguments, flat)
+            self._form = form
         if form != self._form:
             raise ValueError(
                 f"{self.what} was compiled for other names, shapes, types or devices: expected {self._form}, got {form}."

@@ -76,6 +76,25 @@ def test_a_compiled_trainer_takes_the_same_steps():
     assert distance(compiled[0], plain[0]) < 1e-10 and torch.allclose(compiled[1], plain[1], rtol=1e-10)
 
 
+def test_parts_of_a_compiled_step_that_run_side_by_side_are_the_step():
+    before = torch.get_num_threads()
+
+    def trained(**options):
+        learner = MAML(make_model("linear"), inner_lr=0.3)
+        how = dict(outer_lr=0.01, tasks_per_step=5, seed=[0, 1], dtype=F64)  # two tasks, two, and a rest
+        return Trainer(learner, Tasks(CASES["linear"]), **how, **options)
+
+    torch.set_num_threads(2)
+    try:
+        plain, first, second = trained().fit(6), trained(compile=True, chunk=4), trained(compile=True, chunk=4)
+        assert first._calls.at_once == 2
+        first.fit(6), second.fit(6)
+    finally:
+        torch.set_num_threads(before)
+    assert distance(first.learned, plain.learned) < 1e-10
+    assert all(torch.equal(first.learned[name], second.learned[name]) for name in plain.learned)
+
+
 @pytest.mark.parametrize(("left", "right"), [((1, 4), (4, 3)), ((3, 4), (4, 1)), ((3, 1), (1, 4)), ((1, 1), (1, 1))])
 def test_small_products_with_a_vector_are_written_out(left, right):
     torch.manual_seed(0)

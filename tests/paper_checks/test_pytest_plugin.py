@@ -1,11 +1,13 @@
 """Claims files in anyone's pytest: what is collected, what passes and what fails, and what is left alone."""
 
 import json
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from paper_checks.framework.running import accepted
@@ -240,12 +242,45 @@ def test_the_example_is_proved_and_a_changed_coefficient_is_found(pytester, run)
     assert outcomes(result) == {"passed": 4}
     result.stdout.fnmatch_lines(["3 claims: 3 proved"])
     example = pytester.path / "reptile_claims.py"
-    example.write_text(example.read_text().replace("MAML = avg_grad - 2 * alpha", "MAML = avg_grad - 3 * alpha"))
+    example.write_text(example.read_text().replace("Formula(avg_grad - 2 * alpha", "Formula(avg_grad - 3 * alpha"))
     result = run("reptile_claims.py")
     assert outcomes(result) == {"passed": 3, "failed": 1}
     result.stdout.fnmatch_lines(
         ["*_ reptile.maml 5.1 _*", "problem    the verdict is corrected, and the accepted one is proved"]
     )
+
+
+def test_the_example_agrees_with_steps_in_floats():
+    """A route that shares no code: SGD on two quadratic losses, whose expansion ends at α (of MAML at α²)."""
+    claims = runpy.run_path(str(EXAMPLES / "reptile_claims.py"))["PAPER"].claims
+    drawn, rate = np.random.default_rng(0), 1e-4
+    slope = dict(zip(("L1", "L2"), drawn.normal(size=(2, 2)), strict=True))
+    half = dict(zip(("L1", "L2"), drawn.normal(size=(2, 2, 2)), strict=True))
+    curvature = {loss: h + h.T for loss, h in half.items()}
+    values = {"alpha": rate}
+    for loss in slope:
+        values |= {f"{loss}_{s}": slope[loss][i] for i, s in enumerate("uv")}
+        values |= {f"{loss}_{p}": curvature[loss][i, j] for p, i, j in (("uu", 0, 0), ("uv", 0, 1), ("vv", 1, 1))}
+
+    def gradient(loss, point):
+        return slope[loss] + curvature[loss] @ point
+
+    def update(name, a, b):
+        after = -rate * gradient(a, np.zeros(2))
+        last = gradient(b, after)
+        return {
+            "maml": (np.eye(2) - rate * curvature[a]) @ last,
+            "fomaml": last,
+            "reptile": gradient(a, np.zeros(2)) + last,
+        }[name]
+
+    for claim in claims:
+        name = claim.id.removeprefix("reptile.")
+        expected = (update(name, "L1", "L2") + update(name, "L2", "L1")) / 2
+        content = claim.build()
+        for formula, right in ((content.printed, True), (content.control, False)):
+            found = [float(part.subs({s: values[s.name] for s in part.free_symbols})) for part in formula]
+            assert (np.abs(found - expected).max() < 1e-6) == right, claim.id
 
 
 # --- what a claims file is ---
