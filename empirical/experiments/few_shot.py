@@ -344,7 +344,7 @@ class _Run:
             trainer,
             self.tier.looked(setting.iterations),
             lambda: surviving(learner, trainer, few).mean(1),
-            self.progress.bar(self.name, setting.iterations) if self.progress else None,
+            self.progress,
         )
         test = list(self._drawn(trainer, "test", setting.test_tasks))
         measured = {

@@ -169,6 +169,7 @@ class _Run:
             checkpoint=None if self.work is None else self.work / "trained.safetensors",
             fingerprint=self.key,
             tolerate_divergence=True,
+            description=self.name,
         )
         test = list(self._test_tasks(trainer))
         norms = self._weight_norms(learner, trainer.learned)
@@ -176,7 +177,7 @@ class _Run:
             trainer,
             self.tier.evaluated(),
             lambda: surviving(learner, trainer, test).mean(1),
-            self.progress.bar(self.name, self.tier.iterations) if self.progress else None,
+            self.progress,
         )
         final = surviving(learner, trainer, test)
         before = surviving(learner, trainer, test, steps=0)

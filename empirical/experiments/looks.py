@@ -12,6 +12,7 @@ from torch import Tensor
 
 from .. import records
 from ..meta_learners.maml import MAML
+from ..progress import Progress
 from ..trainer import CheckpointError, Trainer
 from .methods import rounded
 
@@ -68,18 +69,20 @@ class Looks:
         trainer: Trainer,
         places: Sequence[int],
         measure: Callable[[], np.ndarray],
-        bar: Callable[[int, str], None] | None = None,
+        progress: Progress | None = None,
     ) -> dict[int, list[float | None]]:
         """Train to each of these meta-iterations and measure (R,) there, but for what a killed run has measured.
 
         Raises CheckpointError where the trainer's checkpoint is past a place that was not measured.
         """
+        trainer.fit(0)  # from its checkpoint, if there is one
+        begun = trainer.iteration
+        bar = progress.bar(trainer.description, places[-1], begun) if progress and places[-1] else None
         for at in places:
-            if at:
-                trainer.fit(at)
+            trainer.fit(at)
             if self._missing(at, trainer):
                 self._keep(at, rounded(measure()))
-            if bar:
+            if bar and at >= begun:
                 bar(at, ", ".join("diverged" if a is None else f"{a:.4f}" for a in self._found[str(at)]))
         return {at: self._found[str(at)] for at in places}
 

@@ -54,6 +54,17 @@ def _made(monkeypatch, images):
     monkeypatch.setattr(FewShotTasks, "of", of)
 
 
+class _Bars:
+    """Progress that keeps how its bars began."""
+
+    def __init__(self):
+        self.begun = []
+
+    def bar(self, *how):
+        self.begun.append(how)
+        return lambda now, note: None
+
+
 def run(settings, tier=TINY, studies=STUDIES, **options):
     return few_shot.runner("made/made", settings, {"tiny": tier}, studies)("tiny", **options)
 
@@ -155,7 +166,9 @@ def test_a_killed_run_goes_on_to_the_same_record(tmp_path, monkeypatch):
     monkeypatch.setattr(Trainer, "fit", fit)
     looked = json.loads((tmp_path / "maml" / "tested.json").read_text())["accuracy"]
     assert list(looked) == ["0", "2"]
-    again = run(cells, work=tmp_path)[0]
+    bars = _Bars()
+    again = run(cells, work=tmp_path, progress=bars)[0]
+    assert bars.begun == [("MAML", 4, 4)]  # the time left is told from what is done now
     assert again.learning_curve == whole.learning_curve
     assert again.details["test_accuracy_per_task"] == whole.details["test_accuracy_per_task"]
     with pytest.raises(CheckpointError, match=r"another run|other settings"):
