@@ -1,4 +1,4 @@
-"""Every accuracy on images that the two Arnold papers print, beside what was measured: the table of the README.
+"""Every accuracy on images that the two Arnold papers print, beside what was measured: the tables of the README.
 
 A row is a cell: one network, one method, one data set. It stands once, whatever tables it is in. What was measured comes from the full tier
 where that has been run, else from the lite one, which is a small budget and no published protocol.
@@ -6,7 +6,7 @@ where that has been run, else from the lite one, which is a small budget and no 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,7 +17,7 @@ from .framework import NotRun
 from .image_records import Cell, read
 from .published import TITLES, Accuracy, accuracies
 
-__all__ = ["Row", "markdown", "rows"]
+__all__ = ["Row", "markdown", "missing", "rows", "tables"]
 
 PAPERS = {
     "arnold2021": (of2021.LINEAR, of2021.CNN),
@@ -119,8 +119,6 @@ def rows() -> list[Row]:
 
 
 HEAD = (
-    "paper",
-    "data",
     "method",
     "printed, %",
     "measured, %",
@@ -132,18 +130,39 @@ HEAD = (
 )
 
 
-def markdown(listed: Iterable[Row]) -> str:
-    """The cells that have a record, as a table, and those that have none, in a sentence for each paper and data set."""
-    listed = list(listed)
-    lines = ["| " + " | ".join(HEAD) + " |", "|" + "---|" * len(HEAD)]
-    lines += ["| " + " | ".join(_columns(row)) + " |" for row in listed if row.cell is not None]
-    lines.append("")
-    missing: dict[tuple[str, str], list[str]] = {}
+def markdown(listed: Sequence[Row]) -> str:
+    """A table of the cells that have a record for each paper and data set, folded, and then those cells that have none."""
+    return f"{tables(listed)}\n\n{missing(listed)}"
+
+
+def tables(listed: Iterable[Row]) -> str:
+    """The cells that have a record."""
+    return "\n\n".join(_table(title, own) for title, own in _grouped(listed) if any(row.cell for row in own))
+
+
+def missing(listed: Iterable[Row]) -> str:
+    """The cells that have none, in a sentence for each paper and data set."""
+    lacking = [(title, [row.method for row in own if row.cell is None]) for title, own in _grouped(listed)]
+    return "\n".join(f"- Not run, {title}: {'; '.join(names)}." for title, names in lacking if names)
+
+
+def _grouped(listed: Iterable[Row]) -> Iterator[tuple[str, list[Row]]]:
+    """By paper and data set."""
+    found: dict[str, list[Row]] = {}
     for row in listed:
-        if row.cell is None:
-            missing.setdefault((row.paper, row.data), []).append(row.method)
-    for (paper, data), names in missing.items():
-        lines.append(f"- Not run, {paper}, {data}: {'; '.join(names)}.")
+        found.setdefault(f"{row.paper}, {row.data}", []).append(row)
+    return iter(found.items())
+
+
+def _table(title: str, listed: list[Row]) -> str:
+    recorded = [row for row in listed if row.cell is not None]
+    lines = [
+        f"<details>\n<summary>{title}: {len(recorded)} of {len(listed)} cells</summary>\n",
+        "| " + " | ".join(HEAD) + " |",
+        "|" + "---|" * len(HEAD),
+        *("| " + " | ".join(_columns(row)) + " |" for row in recorded),
+        "\n</details>",
+    ]
     return "\n".join(lines)
 
 
@@ -159,8 +178,6 @@ def _columns(row: Row) -> list[str]:
     iterations = f"{told['iterations']:,} × {told['tasks_per_step']} tasks" if told["iterations"] else "each task"
     lost = int(row.cell.diverged.sum())
     return [
-        row.paper,
-        row.data,
         row.method,
         "; ".join(f"{_printed(each)} ({place})" for place, each in row.printed),
         f"{_percent(by_seed)}{spread}{over_tasks}" + (f", {lost} diverged" if lost else ""),

@@ -124,11 +124,11 @@ def test_the_episodes_are_the_recorded_ones():
 
 
 def test_the_results_are_the_recorded_ones():
-    from paper_checks.image_results import markdown, rows
+    from paper_checks.image_results import missing, rows, tables
 
-    table, _, missing = markdown(rows()).partition("\n\n")  # as `python -m paper_checks results` prints them
-    assert f"\n{table}\n" in README
-    assert f"\n{missing}\n" in PAGES["docs/results.md"]
+    listed = rows()
+    assert f"\n{tables(listed)}\n" in README
+    assert f"\n{missing(listed)}\n" in PAGES["docs/results.md"]
 
 
 def test_the_picture_is_the_drawing_of_now():

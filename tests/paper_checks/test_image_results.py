@@ -8,7 +8,7 @@ from made_records import CNN, IDS, PLAIN, SEARCHED, made_up, write
 from empirical.__main__ import main as empirical_main
 from paper_checks import image_results
 from paper_checks.__main__ import main
-from paper_checks.image_results import COLLAPSED, PRUNED, markdown, rows
+from paper_checks.image_results import COLLAPSED, HEAD, PRUNED, markdown, rows
 from paper_checks.published import accuracies
 
 
@@ -33,8 +33,15 @@ def test_a_row_says_what_was_printed_and_measured(place):
     write(place, CNN, made_up(CNN, PLAIN, "lite", 0.7), "lite")
     write(place, IDS[1], made_up(IDS[1], "omniglot CNN(4) MAML", "full", 0.9, small=0.42))
     write(place, IDS[2], made_up(IDS[2], "omniglot LR+LinNet, 1 step", "full", 0.8, small=0.31))
-    head, *found = columns(markdown(rows()))
-    by_method = {each[2]: dict(zip(head, each, strict=True)) for each in found}
+    listed = rows()
+    shown = markdown(listed)
+    folded = re.findall(r"<summary>(.*)</summary>", shown)
+    assert [told.partition(":")[0] for told in folded] == ["arnold2021, Omniglot", "arnold2019, Omniglot"]
+    assert "- Not run, arnold2021, Omniglot: LR, 1 step; " in shown
+    cells = [row for row in listed if (row.paper, row.data) == ("arnold2021", "Omniglot")]
+    assert folded[0].endswith(f": 3 of {len(cells)} cells")
+    lines = [line for line in columns(shown) if line[0] != "method"]
+    by_method = {each[0]: dict(zip(HEAD, each, strict=True)) for each in lines}
     assert set(by_method) == {
         "CNN(2) MAML",
         "CNN(4) MAML",
@@ -55,7 +62,7 @@ def test_of_a_search_the_row_is_what_validation_prefers_and_diverged_seeds_are_c
     (lost,) = made_up(CNN, PLAIN, "lite", None)
     write(place, CNN, [*made_up(CNN, SEARCHED, "lite", [0.9, 0.6], [0.5, 0.7]), lost], "lite")
     _, diverged, searched = columns(markdown(rows()))
-    assert searched[4].startswith("60.0") and diverged[4] == "20.0 ± 0.0 (0.0), 3 diverged"
+    assert searched[2].startswith("60.0") and diverged[2] == "20.0 ± 0.0 (0.0), 3 diverged"
 
 
 def test_the_command_of_a_row_is_one(place, capsys):
