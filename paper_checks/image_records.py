@@ -33,6 +33,7 @@ __all__ = [
     "combined",
     "difference",
     "differences",
+    "gained",
     "level",
     "levels",
     "orderings",
@@ -88,9 +89,13 @@ class Cell:
         return (1 - share) * np.array(values) + share * self.chance
 
     def studied(self, study: str, *names: str) -> np.ndarray:
-        """Of each seed, what a study measured, on the first test tasks."""
-        found: Any = self.record.details["studies"][study]
-        for name in names:
+        """Of each seed, what a study measured, on the first test tasks. Raises NotRun where it did not."""
+        found: Any = self.record.details["studies"]
+        for name in (study, *names):
+            if name not in found:
+                raise NotRun(
+                    f"the {self.record.tier} record of {self.record.setting} has no {', '.join((study, *names))}: run it again"
+                )
             found = found[name]
         return self.guessing(found)
 
@@ -215,6 +220,17 @@ def accuracy(name: Name) -> Number:
     return number
 
 
+def gained(name: Name) -> Number:
+    """By how much meta-training raises a cell's test accuracy: beside it, networks that were not meta-trained adapt in the same way."""
+
+    def number(reader: Reader) -> Estimate:
+        found = reader[name]
+        by_seed = found.by_seed() - found.by_seed("test_accuracy_from_scratch")
+        return over_seeds(by_seed, f"{found}, minus the same untrained")
+
+    return number
+
+
 def difference(first: Name, second: Name) -> Number:
     """The first cell's test accuracy minus the second's."""
     return lambda reader: combined((1.0, reader[first]), (-1.0, reader[second]))
@@ -307,7 +323,7 @@ def orderings(
 
 
 def same(within: float) -> Near:
-    """The bound of a difference that is said to be none."""
+    """The bound of a difference that is said to be none; three standard errors may add MOST to it at most."""
     return Near(0.0, within, 0.0, most=MOST)
 
 

@@ -211,8 +211,8 @@ class Tier:
         looks: how often test tasks are looked at along training, evenly; and at how many tasks.
         look_tasks: at how many of them.
         iterations: at most so many meta-iterations; the setting's own where None.
-        work: at most so many multiplications for each seed, shared out among the candidates of a search (see `Setting.work`), but 10
-            meta-iterations at least.
+        work: at most so many multiplications for each seed (see `Setting.work`), but 10 meta-iterations at least. Each candidate of
+            a search has them all, so that a cell whose rates are not printed is not trained for less than the others.
         tasks_per_step: at most so many tasks in a meta-iteration.
         chunk: tasks whose meta-gradient is taken at once.
     """
@@ -233,7 +233,7 @@ class Tier:
         )
         iterations = min(setting.iterations, self.iterations or setting.iterations)
         if self.work is not None and iterations:
-            most = self.work / len(setting.rates) / setting.work()
+            most = self.work / setting.work()
             iterations = min(iterations, max(10, int(float(f"{most:.2g}"))))
         test_tasks = min(self.test_tasks, setting.test_tasks or self.test_tasks)
         return replace(setting, iterations=iterations, test_tasks=test_tasks)

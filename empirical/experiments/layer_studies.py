@@ -34,6 +34,9 @@ THRESHOLDS = {
 }
 """Of pruning; arnold2019's own, 0.30, 0.5 and 0.075, are among them."""
 
+COLLAPSED_RATES = (0.3, 1.0, 3.0, 10.0, 30.0)
+"""What the inner rate is multiplied by where a collapsed network adapts: a single layer may want another rate than the network did."""
+
 Weights = dict[str, Tensor]
 
 
@@ -121,19 +124,23 @@ def pruning(trained: Trained) -> dict[str, Any]:
 def collapsing(trained: Trained) -> dict[str, Any]:
     """Accuracy where a linear network is multiplied out before it adapts: arnold2021, B.3.
 
-    The one layer that is left adapts with the rate of the network; the paper does not say with which.
+    The paper does not say with which rate the one layer that is left adapts: here that of the network, and others.
     """
     flat = replace(trained.setting, network=replace(trained.setting.network, linnet=()))
-    learner = learner_of(flat, trained.learner.inner.inner_lr)
-    learner.to(trained.trainer.device, trained.trainer.dtype)
+    learners = {factor: learner_of(flat, factor * trained.learner.inner.inner_lr) for factor in COLLAPSED_RATES}
+    for learner in learners.values():
+        learner.to(trained.trainer.device, trained.trainer.dtype)
     runs = [collapse(trained.learner.module(trained.trainer.learned, run)) for run in range(trained.trainer.runs)]
     values = [list(module.state_dict().values()) for module in runs]
     learned = {
-        name: torch.stack([v[at] for v in values]).to(trained.trainer.device) for at, name in enumerate(learner.init(1))
+        name: torch.stack([v[at] for v in values]).to(trained.trainer.device)
+        for at, name in enumerate(learners[1.0].init(1))
     }
+    adapted = {factor: accuracies(learner, learned, trained.test).mean(1) for factor, learner in learners.items()}
     return {
-        "collapsed, then adapted": accuracies(learner, learned, trained.test).mean(1),
-        "collapsed, not adapted": accuracies(learner, learned, trained.test, 0).mean(1),
+        "collapsed, then adapted": adapted[1.0],
+        "collapsed, then adapted, by factor of the rate": {f"{factor:g}": a for factor, a in adapted.items()},
+        "collapsed, not adapted": accuracies(learners[1.0], learned, trained.test, 0).mean(1),
     }
 
 

@@ -55,11 +55,18 @@ def table(dataset: str, source: str, cells: Iterable[tuple[int, str]]) -> Measur
 
 
 def _collapsed(dataset: str, against: str) -> Number:
-    """LinNet minus the same network collapsed before it adapts, or the collapsed one minus LR; paired over seeds."""
+    """LinNet minus the same network collapsed before it adapts, or the collapsed one minus LR; paired over seeds.
+
+    The collapsed one adapts at that rate of those tried at which the test tasks like it best: both claims say that it is poor.
+    """
 
     def number(reader: Reader):
         linnet = reader[linear(dataset, "LR+LinNet")]
-        collapsed = linnet.studied("collapsing", "collapsed, then adapted")
+        at_rates = [
+            linnet.studied("collapsing", "collapsed, then adapted, by factor of the rate", f"{factor:g}")
+            for factor in (0.3, 1, 3, 10, 30)
+        ]
+        collapsed = max(at_rates, key=lambda by_seed: by_seed.mean())
         if against == "LinNet":
             return over_seeds(linnet.by_seed() - collapsed, f"{linnet}, minus the same collapsed before adapting")
         other = reader[linear(dataset, "LR")]
@@ -74,7 +81,9 @@ for _d, _title in TITLES.items():
     PAPER.claim(
         f"fig3-chance-{_d}",
         _locator,
-        f"{_figure}, {_title}: the meta-learning performance of linear models only slightly improves upon chance levels, 20%",
+        f"{_figure}, {_title}: the meta-learning performance of linear models only slightly improves upon chance levels, 20%"
+        if _d in SMALL
+        else f"{_figure}, {_title}: shallow logistic regression models fail to meta-learn, this same failure mode",
     )(
         lambda lr=_lr: orderings(
             LINEAR,
@@ -98,7 +107,13 @@ for _d, _title in TITLES.items():
         f"fig3-sufficient-{_d}",
         _locator,
         f"{_figure}, {_title}: the best performance if the models are trained by sufficient data lies above that of meta-learning",
-    )(lambda d=_d, lr=_lr: orderings(LINEAR, {"upper bound − LR": difference(f"{d} upper bound", lr)}, note=STEPS_READ))
+    )(
+        lambda d=_d, lr=_lr: orderings(
+            LINEAR,
+            {"upper bound − LR": difference(f"{d} upper bound", lr)},
+            note=f"No sentence says so: the lines of the figure lie so. {STEPS_READ}",
+        )
+    )
     PAPER.claim(
         f"b3-collapse-{_d}",
         "B.3",
@@ -108,7 +123,7 @@ for _d, _title in TITLES.items():
             LINEAR,
             {"LR+LinNet − collapsed": _collapsed(d, "LinNet")},
             Above(0.05),
-            note=f"Poor is read as: worse by more than 0.05. {STEPS_READ}",
+            note=f"Poor is read as: worse by more than 0.05, at the best of five rates. The text names no data set. {STEPS_READ}",
         )
     )
     PAPER.claim(
@@ -120,7 +135,8 @@ for _d, _title in TITLES.items():
             LINEAR,
             {"collapsed − LR": _collapsed(d, "LR")},
             Below(0.05),
-            note=f"As ineffective is read as: not better by 0.05. {STEPS_READ}",
+            note="As ineffective is read as: not better by 0.05, at the best of five rates; worse is ineffective too. The text names no "
+            f"data set. {STEPS_READ}",
             learned=linear(d, "LR+LinNet"),
         )
     )
@@ -159,7 +175,7 @@ for _d in SMALL:
             differences(d, [((6, "MAML w/ LinNet"), (6, "MAML"))]),
             Below(0.01),
             note="Does not improve is read as: not by 0.01, over MAML on CNN(6)",
-            learned=cell(d, 6, "MAML"),
+            learned=cell(d, 6, "MAML w/ LinNet"),
         )
     )
 
@@ -232,8 +248,17 @@ for _d, _title in TITLES.items():
     )(
         lambda d=_d: orderings(
             CNN,
-            differences(d, [((4, method), (1, method)) for method in ("MAML", "MAML w/ meta-KFO")]),
-            note="Read as: CNN(4) is better than CNN(1); of CNN(6) Section 5.2 says otherwise",
+            differences(
+                d,
+                [((4, method), (1, method)) for method in ("MAML", "MAML w/ meta-KFO")]
+                + [((6, "MAML"), (4, "MAML"))] * (d not in SMALL),
+            ),
+            note="Read as: CNN(4) is better than CNN(1)"
+            + (
+                "; of CNN(6) Section 5.2 says otherwise"
+                if d in SMALL
+                else ", and as Section 5.2 has it, CNN(6) w/ MAML than CNN(4)"
+            ),
         )
     )
     PAPER.claim(
@@ -244,6 +269,7 @@ for _d, _title in TITLES.items():
         lambda d=_d: orderings(
             CNN,
             {"gain at CNN(2) − at CNN(4)": _gain(d, 2, 4), "gain at CNN(1) − at CNN(6)": _gain(d, 1, 6)},
+            note="A trend is read as: from two layers to four, and from the smallest network to the largest",
         )
     )
 
@@ -256,6 +282,6 @@ def same_mini_imagenet() -> Measurement:
         CNN,
         differences("mini-imagenet", pairs),
         same(0.03),
-        note="About the same is read as: within 0.03, two by two",
+        note="About the same is read as: within 0.03 and three standard errors, which may add 0.04 at most, two by two",
         learned=cell("mini-imagenet", 2, own[0]),
     )
