@@ -58,7 +58,7 @@ class Progress:
             moment = time.monotonic()
             if moment - printed >= PLAIN_EVERY or now == total:
                 printed = moment
-                left = (moment - began) / max(now - done, 1) * (total - now)
-                self(f"{description}: {now} of {total}, {left:.0f} s left" + (f", {note}" if note else ""))
+                left = f", {(moment - began) / (now - done) * (total - now):.0f} s left" if now > done else ""
+                self(f"{description}: {now} of {total}{left}" + (f", {note}" if note else ""))
 
         return show

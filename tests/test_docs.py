@@ -475,7 +475,9 @@ def test_what_was_found_of_the_printed_tables_is_what_the_claims_found():
 
     refuted = {name for name, verdict in verdicts().items() if "-printed-" in name and verdict == "refuted"}
     told = {"arnold2021.t1-printed-below-six", "arnold2021.t1-printed-six-degrades", "arnold2021.t3-printed-as-t1"}
-    told |= {"arnold2019.t1-printed-similar", "arnold2019.t2-printed-best"}
+    told |= {f"arnold2019.{name}" for name in ("t1-printed-similar", "t2-printed-best", "s1-printed-similar")}
+    told |= {"arnold2019.fig1-printed-levels"}
+    assert verdicts()["arnold2019.a12-smaller-rate"] == "refuted"
     assert told < refuted
     assert refuted - told == {
         "arnold2021.fig4-printed-size",
@@ -490,6 +492,17 @@ def test_what_was_found_of_the_printed_tables_is_what_the_claims_found():
     for words, cells in {
         "{:.2f} to {:.2f}": [("Table 1", "Omniglot", m) for m in ("LR w/ KLin", "LR+LinNet w/ MAML")],
         "{:.2f} to the {:.2f} of Meta-Curvature": [("Table 2", "mini-ImageNet", f"CNN(2) {m}") for m in ("KFC", "MC")],
+        "{:.2f} to {:.2f} on Omniglot": [
+            ("Table 2", "Omniglot", "CNN(2) KFC"),
+            ("Table A2", "Omniglot", "CNN(4) MAML"),
+        ],
+        "{:.2f} to {:.2f} on CIFAR-FS": [
+            ("Table 2", "CIFAR-FS", "CNN(2) KFC"),
+            ("Table A2", "CIFAR-FS", "CNN(4) MAML"),
+        ],
+        "{:.0f} % in Section 3 and {:.2f} % in Table 1": [
+            (place, "Synthetic", "LR+LinNet w/ MAML") for place in ("Figure 1", "Table 1")
+        ],
     }.items():
         assert words.format(*(100 * accuracy("arnold2019", *cell).value for cell in cells)) in text
 

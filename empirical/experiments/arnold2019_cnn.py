@@ -1,11 +1,11 @@
 """arnold2019, Section 3.2 and 5.2, 5.3: CNNs of one to four layers with meta-optimizers, and what each of four layers does.
 
 Figures 2, 3 and A.2, A.3, A.6 to A.8 and Tables 2, A1, A2 and A3 share these cells. Printed (A.1.2): ways, shots and inner steps, the
-networks, 20,000 training tasks, and the rates of CNN(4) and CNN(2), plain and with Meta-SGD, Meta-Curvature and KFC. Not printed, and so
-read: as many queries as shots; meta-batches of 16; 60,000 meta-iterations, where the axes of the figures end; the rates of CFC, taken
-as KFC's, and of CNN(1) and CNN(3), those of CNN(2) and CNN(4), among which the validation tasks choose; CFC's layers, taken as KFC's.
-The upper bound "trains on individual tasks to convergence": on all images of a task's classes but the queries (of CIFAR-FS and
-mini-ImageNet, 50 of each class), by 100 gradient steps with batch norm; the validation tasks choose the rate.
+networks, 20,000 training tasks (but of mini-ImageNet), and the rates of CNN(4) and CNN(2), plain and with Meta-SGD, Meta-Curvature and KFC.
+Not printed, and so read: as many queries as shots; Adam, meta-batches of 16; 60,000 meta-iterations, where the axes of the figures end; the
+rates of CFC, taken as KFC's, and of CNN(1) and CNN(3), those of CNN(2) and CNN(4), among which the validation tasks choose; CFC's layers,
+taken as KFC's. The upper bound "trains on individual tasks to convergence": on all images of a task's classes but the queries (of CIFAR-FS
+and mini-ImageNet, 50 of each class), by 100 gradient steps with batch norm; the validation tasks choose the rate.
 """
 
 from __future__ import annotations

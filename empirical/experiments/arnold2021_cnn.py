@@ -1,10 +1,10 @@
 """arnold2021, Tables 1, 2, 3 and B.4, Figures 4 and B.4: CNN(X) with linear layers added, with meta-optimizers, under MAML and ANIL.
 
-A cell is run once, and stands in every table and figure that has it (see TABLES). Printed: 5 ways, 5 shots; Adam, meta-batches of 16;
-the networks; for CNN(2) the rates (Tables D.6, D.7), but for T-Nets. Not printed, and so read: as many queries as shots; 60,000
-meta-iterations, as arnold2019; how many inner steps (see STEPS); the widths of the "two linear layers", taken as the last two of the
-added network 256-128-64-64; meta-KFO as arnold2019's KFC of four layers, but not adapted inside a task, which is how (22) and (26) have
-it. The rates of other X, and of T-Nets, are several candidates, among which the validation tasks choose.
+A cell is run once, and stands in every table and figure that has it (see TABLES). Printed: 5 ways, 5 shots; Adam, meta-batches of 16; the
+networks; for CNN(2) the rates (Tables D.6, D.7), but for T-Nets. Not printed, and so read: as many queries as shots; 60,000
+meta-iterations, as arnold2019; how many inner steps (see STEPS); CNN(1) in Figure 4; the widths of the "two linear layers", taken as the
+last two of the added network 256-128-64-64; meta-KFO as arnold2019's KFC of four layers, but not adapted inside a task, which is how (22)
+and (26) have it. The rates of other X, and of T-Nets, are several candidates, among which the validation tasks choose.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ TIERS = few_shot.TIERS
 DATASETS = ("omniglot", "cifar-fs", "mini-imagenet")
 DEPTHS = (1, 2, 3, 4, 6)
 STEPS = 1
-"""Inner steps of every cell: as in eq. (1), and what the validation tasks prefer where both are run for the same work."""
+"""Inner steps of every cell, as in eq. (1); CNN(2) with MAML is run with OTHER_STEPS too."""
 OTHER_STEPS = 5
 LINNET = (64, 64)
 RATES = {  # Tables D.6 and D.7, adaptation and meta, of CNN(2)

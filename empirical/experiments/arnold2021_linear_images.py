@@ -1,10 +1,10 @@
 """arnold2021, Figures 3, B.2 and B.3: linear models of images, with and without added linear layers, and these collapsed again.
 
-Printed: 5 ways, 5 shots; the rates (Table D.5); the added network 256-128-64-64; mini-ImageNet at 32 × 32. Not printed, and so read:
-as many queries as shots; meta-batches of 16, as with the CNNs; 20,000 meta-iterations; one inner step as in eq. (1), or five. What is
-"the best performance if the models are trained by sufficient data from the meta-testing tasks" is measured by training the model on
-every image of the task's classes but the queries (of CIFAR-FS and mini-ImageNet, 100 of each class), by 200 gradient steps; the rate is
-one of three, for the validation tasks to choose.
+Printed: 5 ways, 5 shots; the rates (Table D.5); the added network 256-128-64-64; mini-ImageNet at 32 × 32. Not printed, and so read: as
+many queries as shots; Adam and meta-batches of 16, as with the CNNs; 20,000 meta-iterations; one inner step as in eq. (1), or five. What is
+"the best performance if the models are trained by sufficient data from the meta-testing tasks" is measured by training the model on every
+image of the task's classes but the queries (of CIFAR-FS and mini-ImageNet, 100 of each class), by 200 gradient steps; the rate is one of
+three, for the validation tasks to choose.
 """
 
 from __future__ import annotations

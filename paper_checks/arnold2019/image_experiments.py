@@ -464,7 +464,7 @@ for _d, _title in TITLES.items():
     )
     PAPER.claim(
         f"figa3-lower-{_d}",
-        "Figure A.3",
+        "A.2.3",
         f"Figure A.3, {_title}: for those pruning values, the accuracies are much lower than the ones obtained by separating the "
         "adaptation mechanism from the model",
     )(

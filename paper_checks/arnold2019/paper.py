@@ -7,6 +7,7 @@ from ..framework import Paper
 __all__ = ["PAPER"]
 
 LOCATORS = (
+    "1",
     "(1)",
     "3.2",
     "Figure 1",

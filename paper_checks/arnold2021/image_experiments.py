@@ -272,6 +272,18 @@ for _d, _title in TITLES.items():
             note="A trend is read as: from two layers to four, and from the smallest network to the largest",
         )
     )
+    PAPER.claim(
+        f"b6-shallow-{_d}",
+        "B.6",
+        f"{_title}: shallower models greatly benefit from the additional meta-optimization parameters",
+    )(
+        lambda d=_d: orderings(
+            CNN,
+            differences(d, [((1, "MAML w/ meta-KFO"), (1, "MAML"))]),
+            Above(0.1),
+            note="Greatly is read as: by more than 0.1; shallower as CNN(1)",
+        )
+    )
 
 
 @PAPER.claim("s53-same-mini-imagenet", "5.3", "Table 3, mini-ImageNet: all methods improve about the same amount")

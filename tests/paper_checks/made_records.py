@@ -42,7 +42,13 @@ def studied(setting, level: float, seeds: int, small: float) -> dict:
             f"{t:g}": {"accuracy": by_seed(small), "share left": SHARES[setting.dataset]}
             for t in layer_studies.THRESHOLDS[setting.dataset]
         },
-        "collapsing": {"collapsed, then adapted": by_seed(small), "collapsed, not adapted": by_seed(0.2)},
+        "collapsing": {
+            "collapsed, then adapted": by_seed(small),
+            "collapsed, then adapted, by factor of the rate": {
+                f"{factor:g}": by_seed(small) for factor in layer_studies.COLLAPSED_RATES
+            },
+            "collapsed, not adapted": by_seed(0.2),
+        },
     }
     return {study: found[study] for study in setting.studies}
 
@@ -94,6 +100,8 @@ def made_up(
                     "seconds_per_meta_step": seconds,
                     "test_accuracy_per_seed": by_seed,
                     "validation_accuracy_per_seed": [preferred] * scale.seeds,
+                    # meta-training is worth nothing to logistic regression
+                    "test_accuracy_from_scratch_per_seed": by_seed if name == "LR" else [0.2] * scale.seeds,
                     "test_accuracy_per_task": None if own is None else (own + tasks).tolist(),
                     "studies": studied(setting, 0.2 if own is None else own, scale.seeds, small),
                 },

@@ -22,7 +22,9 @@ from paper_checks.published import accuracy as printed
 ROOMS = (room2019.__name__, room2021.__name__)
 CLAIMS = {c.id: c for paper in (ARNOLD2019, ARNOLD2021) for c in paper.claims if c.build.__module__ in ROOMS}
 LEVELS = {
-    id for id in CLAIMS if id.split(".")[1].startswith(("t1-", "t2-", "t3-", "tb4-", "ta", "figa2-drop", "figa3"))
+    id
+    for id in CLAIMS
+    if id.split(".")[1].startswith(("t1-", "t2-", "t3-", "tb4-", "ta", "figa2-drop", "figa3-threshold"))
 }
 LEVELS |= {"arnold2019.fig1-omniglot-levels"}
 TITLES = room2021.TITLES
@@ -64,7 +66,7 @@ def verdicts(place, level, **options) -> dict[str, str]:
 
 
 def test_without_records_no_claim_is_judged(place):
-    assert len(CLAIMS) == 116 and len(LEVELS) == 28
+    assert len(CLAIMS) == 132 and len(LEVELS) == 28
     for claim in CLAIMS.values():
         content = claim.build()
         assert isinstance(content, Measurement) and content.bounds and content.changed.keys() == content.bounds.keys()
@@ -84,9 +86,13 @@ def test_what_the_papers_print_would_be_reproduced_but_where_they_contradict_the
     found = verdicts(place, as_printed)
     missed = {id for id, verdict in found.items() if verdict != "reproduced"}
     assert missed == {
+        "arnold2019.s1-similar-omniglot",  # 91.13 is not similar to 97.56
+        "arnold2019.s1-similar-cifar-fs",  # 52.94 and 55.03 are just not
         "arnold2019.fig1-omniglot-chance",  # 46.5% is not chance
         "arnold2019.s51-omniglot",  # 63.88 is not similar to 71.31
         "arnold2019.s53-best-mini-imagenet",  # Meta-Curvature is better
+        "arnold2019.a23-competitive-cifar-fs",  # CFC1's 32.11 is below 38.44
+        "arnold2019.a23-competitive-mini-imagenet",  # its 16.13 is below 18.55
         "arnold2021.s52-below-six-omniglot",  # 98.1 is not above 98.5
         "arnold2021.s52-six-degrades-cifar-fs",  # 71.3 is not below 70.9
     }
