@@ -18,6 +18,7 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 from .layers import BatchNormMode, Gradient, LowRank, Pass, Products, TaskModel, Weight, Weights, dense
 from .losses import Loss, batched
 from .update_rules import UPDATE_RULES, UpdateRule
+from .update_rules.base import Tapped
 
 Data = tuple[Tensor, Tensor]
 """Inputs (R, T, n, ...) and targets (R, T, n, ...) of R × T tasks."""
@@ -53,12 +54,12 @@ class Adapted:
 
     Attributes:
         weights: by name, each (R, T or 1, *shape).
-        rule: the update rule's parameters, each (R, T or 1, ...).
+        rule: the update rule's parameters, each (R, T or 1, ...); a matrix may be low-rank, as a weight may.
         before: the gradients of the last step, if there was one and the rule itself adapts.
     """
 
     weights: Weights
-    rule: dict[str, Tensor]
+    rule: dict[str, Weight]
     before: dict[str, Tensor] = field(default_factory=dict)
 
 
@@ -194,7 +195,7 @@ class InnerLoop:
             if not self.update.products:
                 gradients = {name: dense(gradient) for name, gradient in gradients.items()}
         with torch.set_grad_enabled(through != "nothing"):
-            rule = self._adapted_rule(now, gradients, second) if self.update.adapts else now.rule
+            rule = self._adapted_rule(now, gradients, second, count) if self.update.adapts else now.rule
             directions = self.update.update(rule, gradients)
             weights = {
                 name: self._moved(w, directions[name], count) if name in directions else w
@@ -202,31 +203,44 @@ class InnerLoop:
             }
         return Adapted(weights, rule, gradients if self.update.adapts else {})
 
-    def _adapted_rule(self, now: Adapted, gradients: dict[str, Gradient], second: bool) -> dict[str, Tensor]:
+    def _adapted_rule(
+        self, now: Adapted, gradients: dict[str, Gradient], second: bool, count: int
+    ) -> dict[str, Weight]:
         """ξ − α ∇_ξ ℓ(θ), where θ = θ′ − α U_ξ(g′) came from the step before, with its gradients g′.
 
         At the first step the loss does not depend on ξ. Source: arnold2019, eqs. (3), (4).
         """
         if not now.before:
             return now.rule
-        names = list(now.rule)
         tasks = next(iter(gradients.values())).shape[1]
-        rule = {n: p.expand(-1, tasks, *p.shape[2:]) for n, p in now.rule.items()}
+        # a factor is differentiated where it was used, and stays shared; what else the rule has is each task's own from here on
+        factors = [n for n, p in now.rule.items() if self.update.factored and (isinstance(p, LowRank) or p.ndim == 4)]
+        rule = {n: p if n in factors else p.expand(-1, tasks, *p.shape[2:]) for n, p in now.rule.items()}
         with torch.enable_grad():
-            at = rule if second else {n: p.detach().requires_grad_() for n, p in rule.items()}
+            at = rule if second else {n: _cut(p, True) for n, p in rule.items()}
+            at = {n: Tapped(p) if n in factors else p for n, p in at.items()}
             moved = self.update.update(at, now.before)
+            uses = [(n, use) for n in factors for use in at[n].uses]
+            plain = [n for n in rule if n not in factors]
             # the chain rule: the gradients at θ are held, and what moved θ is differentiated
             pull = [-self._rate(gradients[n]) * gradients[n] for n in moved]
             found = torch.autograd.grad(
-                list(moved.values()), [at[n] for n in names], pull, create_graph=second, allow_unused=True
+                list(moved.values()),
+                [*(at[n] for n in plain), *(use.outputs for _, use in uses)],
+                pull,
+                create_graph=second,
+                allow_unused=True,
             )
-        return {
-            n: rule[n] if d is None else rule[n] - self._rate(rule[n]) * d for n, d in zip(names, found, strict=True)
-        }
+        with torch.set_grad_enabled(second):
+            steps: dict[str, Gradient] = {n: d for n, d in zip(plain, found, strict=False) if d is not None}
+            for (n, use), d in zip(uses, found[len(plain) :], strict=True):
+                if d is not None:
+                    own = use.gradient(d)
+                    steps[n] = _together(steps[n], own) if n in steps else own
+        return {n: self._moved(p, steps[n], count) if n in steps else p for n, p in rule.items()}
 
     def _checkpointed(self, now: Adapted, support: Data, count: int) -> Adapted:
-        dense_now = Adapted({n: dense(w) for n, w in now.weights.items()}, now.rule, now.before)
-        leaves, layout = tree_flatten((dense_now.weights, dense_now.rule, dense_now.before))
+        leaves, layout = tree_flatten(({n: dense(w) for n, w in now.weights.items()}, now.rule, now.before))
         after: list[object] = []
 
         def step(through: Through, *tensors: Tensor) -> tuple[Tensor, ...]:
@@ -248,9 +262,7 @@ class InnerLoop:
         if isinstance(direction, Products) and self._keeps_low_rank(direction, count):
             update = Products(-rate * direction.left, direction.right)
             if isinstance(weight, LowRank):
-                old = weight.update
-                update = Products(torch.cat([old.left, update.left], 2), torch.cat([old.right, update.right], 2))
-                return LowRank(weight.base, update)
+                return LowRank(weight.base, _together(weight.update, update))
             if weight.shape[1] == 1:
                 return LowRank(weight, update)
         return dense(weight) - rate * dense(direction)
@@ -263,6 +275,11 @@ class InnerLoop:
         rows, outputs = direction.left.shape[2:]
         inputs = direction.right.shape[-1]
         return direction.left.shape[1] > 1 and 2 * rows * count * (outputs + inputs) < outputs * inputs
+
+
+def _together(a: Products, b: Products) -> Products:
+    """Their sum."""
+    return Products(torch.cat([a.left, b.left], 2), torch.cat([a.right, b.right], 2))
 
 
 def _cut(weight: Weight, adapts: bool) -> Weight:

@@ -60,6 +60,11 @@ class LowRank:
         """As a matrix for each task: (R, T, o, i)."""
         return self.base + self.update.dense()
 
+    @property
+    def mT(self) -> LowRank:
+        """The transpose."""
+        return LowRank(self.base.mT, Products(self.update.right, self.update.left))
+
 
 Weight = Tensor | LowRank
 Weights = dict[str, Weight]

@@ -3,14 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from ..layers import Gradient, Products, dense
+from ..layers import Gradient, LowRank, Products, Weight, dense, matmul
 
 Parameters = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Use:
+    """Where a factor F met something: outputs = inputs F, or inputs Fᵀ; both (R, T, rows, .)."""
+
+    inputs: Tensor
+    outputs: Tensor
+    transposed: bool
+
+    def gradient(self, d: Tensor) -> Products:
+        """Of F, from that of the outputs."""
+        return Products(d, self.inputs) if self.transposed else Products(self.inputs, d)
+
+
+@dataclass(frozen=True)
+class Tapped:
+    """A factor (R, T or 1, m, p) that keeps where it was used: what adapts it differentiates there, as layers' weights do."""
+
+    value: Weight
+    uses: list[Use] = field(default_factory=list)
+    transposed: bool = False
+
+    @property
+    def mT(self) -> Tapped:
+        """The transpose, whose uses are this one's too."""
+        return replace(self, value=self.value.mT, transposed=not self.transposed)
 
 
 class UpdateRule(NamedTuple):
@@ -23,6 +51,8 @@ class UpdateRule(NamedTuple):
             same shapes.
         adapts: whether the rule's parameters take gradient steps inside a task too.
         products: whether `update` takes gradients of matrices as `Products`; else it is given tensors only.
+        factored: of a rule that adapts, whether its matrices are used in `times` alone, as they are or transposed: inside a task they
+            can then stay what the tasks share, plus a low-rank update.
         options: what the rule was made with, for records.
         prepare: what the rule has to change in a model: from the model to the new one and the patterns of the names of weights in
             it that must not adapt; None where it changes nothing.
@@ -33,6 +63,7 @@ class UpdateRule(NamedTuple):
     update: Callable[[Parameters, Mapping[str, Gradient]], dict[str, Gradient]]
     adapts: bool = False
     products: bool = False
+    factored: bool = False
     options: Mapping[str, Any] = {}
     prepare: Callable[[nn.Module], tuple[nn.Module, tuple[str, ...]]] | None = None
 
@@ -44,6 +75,7 @@ def per_weight(
     *,
     adapts: bool = False,
     products: bool = False,
+    factored: bool = False,
     options: Mapping[str, Any] | None = None,
 ) -> UpdateRule:
     """A rule that treats every weight by itself; the parameter `part` of the weight `name` is called "name:part"."""
@@ -62,7 +94,7 @@ def per_weight(
             own[weight][part] = value
         return {key: update_one(own[key], gradient) for key, gradient in gradients.items()}
 
-    return UpdateRule(name, init, update, adapts, products, options or {})
+    return UpdateRule(name, init, update, adapts, products, factored, options or {})
 
 
 def matrix_shape(weight: torch.Size | tuple[int, ...]) -> tuple[int, int, int]:
@@ -96,15 +128,22 @@ def from_matrices(matrices: Tensor, like: Tensor) -> Tensor:
     return matrices.mT.reshape(like.shape)
 
 
-def times(x: Tensor, factor: Tensor) -> Tensor:
+def times(x: Tensor, factor: Weight | Tapped) -> Tensor:
     """X (R, T, ..., m) times factor (R, T or 1, m, p): one product for all tasks where they share the factor."""
     flat = x.reshape(*x.shape[:2], -1, x.shape[-1])
+    found = _times(flat, factor.value if isinstance(factor, Tapped) else factor)
+    if isinstance(factor, Tapped):
+        factor.uses.append(Use(flat, found, factor.transposed))
+    return found.view(*x.shape[:-1], found.shape[-1])
+
+
+def _times(x: Tensor, factor: Weight) -> Tensor:
+    if isinstance(factor, LowRank):
+        return _times(x, factor.base) + matmul(matmul(x, factor.update.left.mT), factor.update.right)
     if factor.shape[1] == 1 and x.shape[1] > 1:
-        runs, tasks, rows = flat.shape[:3]
-        found = (flat.reshape(runs, tasks * rows, -1) @ factor[:, 0]).view(runs, tasks, rows, -1)
-    else:
-        found = flat @ factor
-    return found.view(*x.shape[:-1], factor.shape[-1])
+        runs, tasks, rows = x.shape[:3]
+        return (x.reshape(runs, tasks * rows, -1) @ factor[:, 0]).view(runs, tasks, rows, -1)
+    return x @ factor
 
 
 def along_direction(process: Callable[[Tensor], Tensor], gradient: Tensor, scale: Tensor) -> Tensor:
@@ -126,5 +165,15 @@ def eye(size: int, like: Tensor) -> Tensor:
     return torch.eye(size, dtype=like.dtype, device=like.device)
 
 
-__all__ = ["Gradient", "Parameters", "Products", "UpdateRule", "along_direction", "as_matrices", "dense", "eye"]
+__all__ = [
+    "Gradient",
+    "Parameters",
+    "Products",
+    "Tapped",
+    "UpdateRule",
+    "along_direction",
+    "as_matrices",
+    "dense",
+    "eye",
+]
 __all__ += ["from_matrices", "matrix_shape", "per_weight", "times"]

@@ -69,4 +69,4 @@ def cfc(
         return along_direction(partial(network, parameters), gradient, parameters["scale"])
 
     options = dict(rank=rank, layers=layers, activation=activation, normalize=normalize, adapt=adapt)
-    return per_weight("cfc", init, update, adapts=adapt, options=options)
+    return per_weight("cfc", init, update, adapts=adapt, factored=True, options=options)

@@ -91,4 +91,4 @@ def _network(name: str, layers: int, activation: str, normalize: bool, adapt: bo
         return along_direction(partial(network, parameters), gradient, parameters["scale"])
 
     options = {"layers": layers, "activation": activation, "normalize": normalize, "adapt": adapt}
-    return per_weight(name, init, update, adapts=adapt, options=options)
+    return per_weight(name, init, update, adapts=adapt, factored=True, options=options)

@@ -177,6 +177,23 @@ def test_wide_layers_stay_low_rank_by_themselves():
     assert distance(*found) < 1e-12
 
 
+@pytest.mark.parametrize("rule", ["klin", "kfc", "cfc, two layers"])
+def test_wide_factors_that_adapt_stay_low_rank_by_themselves(rule):
+    torch.manual_seed(0)
+    model = nn.Linear(60, 3).double()
+    x, y = torch.randn(1, 2, 3, 60, dtype=F64), torch.tensor([0, 1, 2]).expand(1, 2, 3)
+    found = []
+    for low_rank in (None, False):
+        learner = MAML(model, update=RULES[rule].make(), inner_lr=0.1, steps=3, low_rank=low_rank)
+        learned = shaken(learner.init(1), 0.05)
+        adapted = learner.adapt(learned, (x, y)).rule
+        wide = {n: not isinstance(p, torch.Tensor) for n, p in adapted.items() if ":right" in n and n[0] == "w"}
+        assert wide == dict.fromkeys(wide, low_rank is None)
+        assert all(isinstance(p, torch.Tensor) for n, p in adapted.items() if ":left" in n or ":scale" in n)
+        found.append(learner.gradients(learned, (x, y, x, y))[0])
+    assert distance(*found) < 1e-12
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_single_precision(case):
     double = MAML(make_model(case), CASES[case].loss, inner_lr=RATE, steps=2)
