@@ -208,7 +208,7 @@ class InnerLoop:
     ) -> dict[str, Weight]:
         """ξ − α ∇_ξ ℓ(θ), where θ = θ′ − α U_ξ(g′) came from the step before, with its gradients g′.
 
-        At the first step the loss does not depend on ξ. Source: arnold2019, eqs. (3), (4).
+        At the first step the loss does not depend on ξ. Source: arnold2019, eq. (4); its (3) has no rate α, which U has here as elsewhere.
         """
         if not now.before:
             return now.rule
