@@ -87,6 +87,7 @@ def scaling(trained: Trained) -> dict[str, Any]:
     Those of batch norm are not, nor are they a layer's weights: what it takes in, it brings to one scale anyway.
     """
     test = _some(trained)
+    changed_after = after_adaptation(trained, test)
     found: dict[str, Any] = {"before adaptation": {}, "after adaptation": {}}
     for layer, prefix in layer_names(trained).items():
         own = [f"{prefix}{'conv.' if prefix != 'head.' else ''}{what}" for what in ("weight", "bias")]
@@ -100,13 +101,14 @@ def scaling(trained: Trained) -> dict[str, Any]:
             learned = trained.trainer.learned
             changed = learned | {f"model.{name}": scale * learned[f"model.{name}"] for name in own}
             before[layer][f"{scale:g}"] = _accuracies(trained, test, ["*"], changed)
-            after[layer][f"{scale:g}"] = changed_after(trained, test, lambda w, s=scale, f=scaled: f(w, s))
+            after[layer][f"{scale:g}"] = changed_after(lambda w, s=scale, f=scaled: f(w, s))
     return found
 
 
 def pruning(trained: Trained) -> dict[str, Any]:
     """Accuracy where adapted weights below a threshold are set to 0, and the share of them: arnold2019, Figure A.3."""
     found: dict[str, Any] = {}
+    changed_after = after_adaptation(trained, _some(trained))
     for threshold in THRESHOLDS[trained.setting.dataset]:
         left: list[float] = []
 
@@ -116,8 +118,7 @@ def pruning(trained: Trained) -> dict[str, Any]:
             left.append(sum(int(value.count_nonzero()) for value in after.values()) / sum(sizes))
             return after
 
-        accuracy = changed_after(trained, _some(trained), pruned)
-        found[f"{threshold:g}"] = {"accuracy": accuracy, "share left": float(np.mean(left))}
+        found[f"{threshold:g}"] = {"accuracy": changed_after(pruned), "share left": float(np.mean(left))}
     return found
 
 
@@ -172,18 +173,21 @@ def _accuracies(trained: Trained, test, adapts: list[str], learned: Weights | No
     return accuracies(learner, trained.trainer.learned if learned is None else learned, test).mean(1)
 
 
-@torch.no_grad()
-def changed_after(trained: Trained, test, change: Callable[[Weights], Weights]) -> np.ndarray:
-    """Accuracies (R,) where the adapted weights, by name (R, T, ...), are changed before the query points are predicted."""
-    found = []
-    inner = trained.learner.inner
-    for support_x, support_y, query_x, query_y in test:
-        runs = trained.trainer.runs
-        support_x, support_y, query_x, query_y = (
-            part.expand(runs, *part.shape[1:]) for part in (support_x, support_y, query_x, query_y)
-        )
-        adapted = trained.learner.adapt(trained.trainer.learned, (support_x, support_y))
-        adapted = replace(adapted, weights=change(adapted.weights))
-        output = inner.predict(adapted, query_x, support_x)
-        found.append(metrics(inner.loss_name, output, query_y)["accuracy"].cpu().double())
-    return torch.cat(found, dim=1).numpy().mean(1)
+def after_adaptation(trained: Trained, test) -> Callable[[Callable[[Weights], Weights]], np.ndarray]:
+    """Adapt to test tasks, once. Call the result with a change of the adapted weights, by name (R, T, ...).
+
+    It returns the accuracies (R,) on query points that are predicted with what the change has made of them.
+    """
+    inner, runs = trained.learner.inner, trained.trainer.runs
+    batches = [tuple(part.expand(runs, *part.shape[1:]) for part in batch) for batch in test]
+    adapted = [trained.learner.adapt(trained.trainer.learned, batch[:2]) for batch in batches]
+
+    @torch.no_grad()
+    def changed(change: Callable[[Weights], Weights]) -> np.ndarray:
+        found = []
+        for now, (support_x, _, query_x, query_y) in zip(adapted, batches, strict=True):
+            output = inner.predict(replace(now, weights=change(now.weights)), query_x, support_x)
+            found.append(metrics(inner.loss_name, output, query_y)["accuracy"].cpu().double())
+        return torch.cat(found, dim=1).numpy().mean(1)
+
+    return changed

@@ -18,7 +18,7 @@ from empirical.experiments import (
     looks,
 )
 from empirical.experiments.few_shot import Network, Setting, Tier, Trained, learner_of
-from empirical.experiments.layer_studies import STUDIES, changed_after, layer_names
+from empirical.experiments.layer_studies import STUDIES, after_adaptation, layer_names
 from empirical.experiments.looks import accuracies
 from empirical.experiments.methods import slug
 from empirical.randomness import generator
@@ -211,7 +211,7 @@ def test_scaling_by_one_and_no_noise_change_nothing():
 def test_pruning_after_adaptation():
     made = trained(CELL)
     found = STUDIES["pruning"](made)
-    plain = changed_after(made, made.test, lambda weights: weights)
+    plain = after_adaptation(made, made.test)(lambda weights: weights)
     assert (plain == accuracies(made.learner, made.trainer.learned, made.test).mean(1)).all()
     assert (found["0"]["accuracy"] == plain).all() and found["0"]["share left"] > 0.99
     shares = [each["share left"] for each in found.values()]
