@@ -307,8 +307,8 @@ for _d in STUDIED:
             CNN,
             {"greatest drop": _greatest_drop(d)},
             {"greatest drop": level(DROPS[d])},
-            note="The greatest over C4 and FC and factors of 1 to 32; multiplied by 0, which the axis has too, no layer lets "
-            "anything through",
+            note="The greatest over C4 and FC and factors of 1 to 32; a factor of 0, which the axis has too, takes the "
+            "weights away",
         )
     )
 
