@@ -62,7 +62,7 @@ def draw(axes: Sequence[Axes], data: Sheet) -> None:
         printed = accuracy("arnold2019", "Table A1", panel.title, "CNN(4) pruned").value
         hollow(axis, THRESHOLDS[dataset], printed, PLAIN, "accuracy")
         chance(axis, panel)
-        axis.set(xlim=(0, at[-1]), xlabel="threshold on |weight|")
+        axis.set(xlim=(-0.02 * at[-1], 1.02 * at[-1]), xlabel="threshold on |weight|")
         axis.xaxis.set_major_locator(MaxNLocator(4))
         axis.xaxis.set_major_formatter("{x:g}")
         head(axis, panel.title, panel.run)

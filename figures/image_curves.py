@@ -296,7 +296,8 @@ def draw_curve(axes: Axes, cell: Cell, look: Look, name: str, what: str = "test_
 
 def meta_iterations(axes: Axes, panel: Panel) -> None:
     """The axis of meta-iterations."""
-    axes.set_xlim(0, max(cell.record.configuration["iterations"] for cell in panel.cells.values()) or 1)
+    last = max(cell.record.configuration["iterations"] for cell in panel.cells.values()) or 1
+    axes.set_xlim(-0.02 * last, 1.02 * last)  # whole marks at both ends
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.set_xlabel("meta-iteration")
