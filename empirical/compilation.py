@@ -17,30 +17,13 @@ import torch
 from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from .matrix_products import DECOMPOSITIONS
 from .merging import merge_convolutions
 
 OPTIONS = {"realize_reads_threshold": 2, "realize_opcount_threshold": 8}
 """Inductor keeps more intermediate results than by default: meta-gradients use most of them several times over."""
 CPU_OPTIONS = {"cpp_wrapper": True, "size_asserts": False, "alignment_asserts": False}
 """The launches themselves are compiled too: a meta-step has hundreds, and from Python each costs microseconds."""
-FUSED_PRODUCT = 1 << 15
-"""Entries of a matrix up to which its product with one vector is written out, which fuses it with what is around it."""
-
-
-def _mm(a: Tensor, b: Tensor) -> Tensor:
-    """A product of matrices; a library call costs more than a small product with one vector does."""
-    if a.device.type != "cpu" or not a.is_floating_point() or max(a.numel(), b.numel()) > FUSED_PRODUCT:
-        return NotImplemented
-    if a.shape[1] == 1:
-        return a * b
-    if len(a) == 1:
-        return (a.mT * b).sum(0, keepdim=True)
-    if b.shape[1] == 1:
-        return (a * b.mT).sum(1, keepdim=True)
-    return NotImplemented
-
-
-DECOMPOSITIONS = {torch.ops.aten.mm.default: _mm}
 
 
 def unavailable(device: torch.device | str = "cpu") -> str | None:

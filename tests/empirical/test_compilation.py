@@ -8,7 +8,7 @@ from engine_cases import CASES, F64, Case, distance, make_model, shaken
 from torch import nn
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from empirical import MAML, Trainer, compilation
+from empirical import MAML, Trainer, compilation, matrix_products
 from empirical.compilation import Compiled, unavailable
 from empirical.merging import merge_convolutions
 from empirical.models import cnn
@@ -99,12 +99,39 @@ def test_parts_of_a_compiled_step_that_run_side_by_side_are_the_step():
 def test_small_products_with_a_vector_are_written_out(left, right):
     torch.manual_seed(0)
     a, b = torch.randn(left, dtype=F64), torch.randn(right, dtype=F64)
-    assert torch.allclose(compilation._mm(a, b), a @ b) and compilation._mm(a, b).shape == (a @ b).shape
+    found = matrix_products._mm(a, b)
+    assert torch.allclose(found, a @ b) and found.shape == (a @ b).shape
 
 
-def test_other_products_are_the_librarys():
-    assert compilation._mm(torch.ones(2, 3), torch.ones(3, 2)) is NotImplemented
-    assert compilation._mm(torch.ones(1, 10**5), torch.ones(10**5, 1)) is NotImplemented
+def test_other_products_are_the_librarys(monkeypatch):
+    mm, bmm = matrix_products._mm, matrix_products._bmm
+    assert mm(torch.ones(2, 3), torch.ones(3, 2)) is NotImplemented
+    for prefers in (True, False):
+        monkeypatch.setattr(matrix_products, "prefers_onednn", lambda prefers=prefers: prefers)
+        assert mm(torch.ones(1, 10**5), torch.ones(10**5, 1)) is NotImplemented
+        assert bmm(torch.ones(3, 100, 100), torch.ones(3, 100, 100)) is NotImplemented
+        assert bmm(torch.ones(3, 128, 128).double(), torch.ones(3, 128, 128).double()) is NotImplemented
+        assert bmm(torch.ones(9, 128, 128), torch.ones(9, 128, 128)) is NotImplemented
+    assert bmm(torch.ones(3, 128, 128), torch.ones(3, 128, 128)) is NotImplemented
+
+
+@needs_compiler
+@pytest.mark.skipif(not hasattr(torch.ops.mkldnn, "_linear_pointwise"), reason="This torch comes without oneDNN.")
+def test_large_products_by_the_other_library_are_the_same(monkeypatch):
+    def product(a, b):
+        asked.append(a.shape)
+        return by_onednn(a, b)
+
+    asked, by_onednn = [], matrix_products._by_onednn
+    monkeypatch.setattr(matrix_products, "prefers_onednn", lambda: True)
+    monkeypatch.setattr(matrix_products, "_by_onednn", product)
+    generator = torch.Generator().manual_seed(0)
+    for shape in ((), (1,), (3,)):
+        a, b = (torch.randn(*shape, *size, generator=generator) for size in ((110, 96), (100, 110)))
+        for x, y in ((a.mT, b.mT), (a.mT.contiguous(), b.mT), (a.mT, b.mT.contiguous())):
+            asked.clear()
+            found = Compiled(lambda x, y: {"out": torch.relu(x @ y) + 1})(x, y)["out"]
+            assert len(asked) == 1 and torch.allclose(found, torch.relu(x @ y) + 1, rtol=1e-4, atol=1e-4)
 
 
 @needs_compiler
