@@ -347,6 +347,7 @@ class _Run:
             self.progress,
         )
         test = list(self._drawn(trainer, "test", setting.test_tasks))
+        self._tell(f"on {setting.test_tasks} test tasks")
         measured = {
             "test_accuracy": surviving(learner, trainer, test),
             "test_accuracy_without_adaptation": surviving(learner, trainer, test, steps=0),
@@ -360,9 +361,16 @@ class _Run:
             inductive.to(trainer.device, trainer.dtype)
             measured["test_accuracy_support_statistics"] = surviving(inductive, trainer, test)
         trained = Trained(setting, learner, trainer, test, self.seed)
-        found = {name: study(trained) for name, study in self.studies.items()}
+        found = {}
+        for name, study in self.studies.items():
+            self._tell(f"study of {name}")
+            found[name] = study(trained)
         seconds = self._seconds(trainer)
         return [self._record(n, trainer, curve, measured, found, (began, seconds)) for n in range(len(setting.rates))]
+
+    def _tell(self, what: str) -> None:
+        if self.progress:
+            self.progress(f"{self.name}: {what}")
 
     def _start(self, learner: MAML, which: int) -> dict[str, Tensor]:
         """Learned numbers at the start: a network of its own for every seed, the update rule's as it starts."""

@@ -55,10 +55,13 @@ def _made(monkeypatch, images):
 
 
 class _Bars:
-    """Progress that keeps how its bars began."""
+    """Progress that keeps how its bars began, and its lines."""
 
     def __init__(self):
-        self.begun = []
+        self.begun, self.lines = [], []
+
+    def __call__(self, line):
+        self.lines.append(line)
 
     def bar(self, *how):
         self.begun.append(how)
@@ -169,6 +172,7 @@ def test_a_killed_run_goes_on_to_the_same_record(tmp_path, monkeypatch):
     bars = _Bars()
     again = run(cells, work=tmp_path, progress=bars)[0]
     assert bars.begun == [("MAML", 4, 4)]  # the time left is told from what is done now
+    assert bars.lines == ["MAML: on 12 test tasks"]
     assert again.learning_curve == whole.learning_curve
     assert again.details["test_accuracy_per_task"] == whole.details["test_accuracy_per_task"]
     with pytest.raises(CheckpointError, match=r"another run|other settings"):
