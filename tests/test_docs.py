@@ -470,6 +470,33 @@ def test_what_was_found_of_linear_models_of_images_is_what_the_records_say():
     assert collapsed.max() < plain.by_seed("test_accuracy_from_scratch").min()
 
 
+def test_what_was_found_of_layers_is_what_the_records_say():
+    from paper_checks.image_records import read
+
+    verdict = {name.removeprefix("arnold2019."): v for name, v in verdicts().items()}
+    of_layers = ("fig2-freezing", "fig2-c4", "fig2-only-c4")
+    assert {verdict[f"{name}-omniglot"] for name in of_layers} == {"reproduced"}
+    assert {verdict[f"{name}-cifar-fs"] for name in of_layers} == {"not-reproduced"}
+    both = [f"{name}-{data}" for name in ("a22-omitted", "figa2-modelling") for data in ("omniglot", "cifar-fs")]
+    assert {verdict[name] for name in both} == {"reproduced"}
+    costs = {}
+    for data in ("omniglot", "cifar-fs"):
+        cell = read("arnold2019/cnn", f"{data} CNN(4) MAML", "lite")
+        plain = cell.studied("scaling", "before adaptation", "C1", "1")
+        costs[data] = {
+            layer: 100 * (plain - cell.studied("freezing", "freezing only this", layer)).mean()
+            for layer in ("C1", "C2", "C3", "C4", "FC")
+        }
+        scaled = cell.studied("scaling", "before adaptation", "C4", "32").mean()
+        assert abs(scaled - cell.studied("freezing", "freezing only this", "C4").mean()) < 0.01
+    told, linear = costs["omniglot"], costs["cifar-fs"]
+    assert f"frozen, C4 costs {told['C4']:.1f} points and no other layer 1;" in flat(FINDINGS)
+    assert max(cost for layer, cost in told.items() if layer != "C4") < 1
+    assert f"frozen, FC costs {linear['FC']:.1f} points and C4 {linear['C4']:.1f}" in flat(FINDINGS)
+    assert verdicts()["arnold2021.s53-improve-omniglot"] == verdicts()["arnold2021.s53-improve-cifar-fs"]
+    assert verdicts()["arnold2021.s53-improve-omniglot"] == "not-reproduced"
+
+
 def test_what_was_found_of_the_printed_tables_is_what_the_claims_found():
     from paper_checks.published import accuracy
 
