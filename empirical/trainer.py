@@ -324,7 +324,7 @@ class Trainer:
         finally:
             if writer:
                 writer.close()
-        if self.checkpoint is not None:
+        if self.checkpoint is not None and self.iteration > first:
             self.save(iterations)
         return self
 

@@ -145,7 +145,7 @@ def test_what_is_finished_is_not_run_again_and_what_is_damaged_is_said(tmp_path,
         run(settings, work=tmp_path)
     (folder / "record.jsonl").unlink()
     (folder / "tested.json").unlink()
-    with pytest.raises(CheckpointError, match="no test of meta-iteration 6: delete it"):
+    with pytest.raises(CheckpointError, match="no test of meta-iteration 0: delete it"):
         run(settings, work=tmp_path)
     (folder / "tested.json").write_text('{"fingerprint": "another", "accuracy": {}}')
     with pytest.raises(CheckpointError, match="other settings"):
