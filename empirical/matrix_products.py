@@ -49,7 +49,7 @@ DECOMPOSITIONS = {torch.ops.aten.mm.default: _mm, torch.ops.aten.bmm.default: _b
 def prefers_onednn() -> bool:
     """Whether oneDNN multiplies matrices faster than MKL, by which torch does it: MKL has AVX-512 for Intel's own processors alone.
 
-    On others oneDNN takes half the time. It is not measured here, for a run that is resumed has to choose the same again.
+    It is not measured here, for a run that is resumed has to choose the same again.
     """
     if not (torch.backends.mkl.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")):
         return False

@@ -2,7 +2,8 @@
 
 A claim is judged on the full tier where it has all cells that the claim needs as they are declared now, else on the lite tier where that
 has them all: tiers are never mixed. A published accuracy is judged on the full tier alone. A run that diverged counts as a guess. Of a
-search, the candidate is read that the validation tasks prefer; no choice looks at a test task.
+search, the candidate is read that the validation tasks prefer. No choice looks at a test task, but that of a collapsed network's rate,
+which is made against the claims.
 """
 
 from __future__ import annotations

@@ -57,14 +57,17 @@ def table(dataset: str, source: str, cells: Iterable[tuple[int, str]]) -> Measur
 def _collapsed(dataset: str, against: str) -> Number:
     """LinNet minus the same network collapsed before it adapts, or the collapsed one minus LR; paired over seeds.
 
-    The collapsed one adapts at that rate of those tried at which the test tasks like it best: both claims say that it is poor.
+    The collapsed one adapts at that rate of those tried at which the test tasks like it best, against both claims, which call it poor.
     """
 
     def number(reader: Reader):
+        # here because torch takes seconds to import
+        from empirical.experiments.layer_studies import COLLAPSED_RATES
+
         linnet = reader[linear(dataset, "LR+LinNet")]
         at_rates = [
             linnet.studied("collapsing", "collapsed, then adapted, by factor of the rate", f"{factor:g}")
-            for factor in (0.3, 1, 3, 10, 30)
+            for factor in COLLAPSED_RATES
         ]
         collapsed = max(at_rates, key=lambda by_seed: by_seed.mean())
         if against == "LinNet":

@@ -359,6 +359,24 @@ def test_the_progress_line(monkeypatch, capfd):
     )
 
 
+def test_no_time_left_is_told_where_nothing_is_done_yet(monkeypatch, capfd):
+    monkeypatch.setattr("empirical.progress.PLAIN_EVERY", 0.0)
+    with Progress() as progress:
+        show = progress.bar("my run", 10, 4)
+        show(4, "a note")
+        show(5, "")
+    first, second = capfd.readouterr().err.splitlines()
+    assert first == "my run: 4 of 10, a note" and second.startswith("my run: 5 of 10, ") and " s left" in second
+
+
+def test_a_trainer_that_has_nothing_to_do_writes_no_checkpoint(tmp_path):
+    file = tmp_path / "checkpoint"
+    trainer(checkpoint=file).fit(0)
+    assert not file.exists()
+    trainer(checkpoint=file).fit(1)
+    assert file.exists()
+
+
 def test_evaluation_draws_the_same_tasks_and_reports_the_spread():
     made = trainer(seed=[0, 1], chunk=4).fit(3)
     made.tasks.drawn.clear()
