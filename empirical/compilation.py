@@ -22,8 +22,15 @@ from .merging import merge_convolutions
 
 OPTIONS = {"realize_reads_threshold": 2, "realize_opcount_threshold": 8}
 """Inductor keeps more intermediate results than by default: meta-gradients use most of them several times over."""
-CPU_OPTIONS = {"cpp_wrapper": True, "size_asserts": False, "alignment_asserts": False}
-"""The launches themselves are compiled too: a meta-step has hundreds, and from Python each costs microseconds."""
+CPU_OPTIONS = {
+    "cpp_wrapper": True,
+    "cpp_wrapper_build_separate": True,
+    "aot_inductor.compile_wrapper_opt_level": "O0",
+    "size_asserts": False,
+    "alignment_asserts": False,
+}
+"""The launches themselves are compiled too: a meta-step has hundreds, and from Python each costs microseconds. They are one long function,
+by itself and not optimised: that would gain nothing, and take a compiler most of its time. Some releases of torch lack these options."""
 
 
 def unavailable(device: torch.device | str = "cpu") -> str | None:
@@ -101,6 +108,7 @@ class Compiled:
         # Tracing merges inputs that are one tensor, silently: each gets a tensor of its own.
         examples = [t.detach().clone(memory_format=torch.contiguous_format) for t in flat]
         from torch._inductor import compile as inductor
+        from torch._inductor import list_options
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -114,7 +122,8 @@ class Compiled:
                 options = OPTIONS | (CPU_OPTIONS if device.type == "cpu" else {})
                 if self.threads is not None:
                     options |= {"cpp.threads": self.threads}
-                compiled = inductor(graph, examples, options=options)
+                known = set(list_options())
+                compiled = inductor(graph, examples, options={k: v for k, v in options.items() if k in known})
 
         def run(tensors: list[Tensor]) -> Any:
             with torch.no_grad():

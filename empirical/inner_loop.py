@@ -9,7 +9,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -48,6 +48,14 @@ def check_runs(rate: Tensor, runs: int) -> None:
         )
 
 
+class Directions(NamedTuple):
+    """What a rule made of gradients (`values`), of which parameters, and `at` what it is differentiated with respect to."""
+
+    values: dict[str, Gradient]
+    rule: dict[str, Weight]
+    at: dict[str, Tensor | Tapped]
+
+
 @dataclass(frozen=True)
 class Adapted:
     """Tasks after some inner steps.
@@ -56,11 +64,13 @@ class Adapted:
         weights: by name, each (R, T or 1, *shape).
         rule: the update rule's parameters, each (R, T or 1, ...); a matrix may be low-rank, as a weight may.
         before: the gradients of the last step, if there was one and the rule itself adapts.
+        directions: what the rule made of them, where the graph of that step is kept.
     """
 
     weights: Weights
     rule: dict[str, Weight]
     before: dict[str, Tensor] = field(default_factory=dict)
+    directions: Directions | None = None
 
 
 class InnerLoop:
@@ -196,12 +206,23 @@ class InnerLoop:
                 gradients = {name: dense(gradient) for name, gradient in gradients.items()}
         with torch.set_grad_enabled(through != "nothing"):
             rule = self._adapted_rule(now, gradients, second, count) if self.update.adapts else now.rule
-            directions = self.update.update(rule, gradients)
+            # made once for this step and for the rule's own, where the second differentiates what the first has made
+            kept = self._directions(rule, gradients) if self.update.adapts and second and not self.checkpoint else None
+            values = kept.values if kept else self.update.update(rule, gradients)
             weights = {
-                name: self._moved(w, directions[name], count) if name in directions else w
-                for name, w in now.weights.items()
+                name: self._moved(w, values[name], count) if name in values else w for name, w in now.weights.items()
             }
-        return Adapted(weights, rule, gradients if self.update.adapts else {})
+        return Adapted(weights, rule, gradients if self.update.adapts else {}, kept)
+
+    def _directions(self, rule: dict[str, Weight], gradients: dict[str, Gradient], cut: bool = False) -> Directions:
+        """What the rule, `cut` from its history or not, makes of gradients, so that it can be differentiated."""
+        tasks = next(iter(gradients.values())).shape[1]
+        # a factor is differentiated where it was used, and stays shared; what else the rule has is each task's own from here on
+        factors = {n for n, p in rule.items() if self.update.factored and (isinstance(p, LowRank) or p.ndim == 4)}
+        rule = {n: p if n in factors else p.expand(-1, tasks, *p.shape[2:]) for n, p in rule.items()}
+        at = {n: _cut(p, True) for n, p in rule.items()} if cut else rule
+        at = {n: Tapped(p) if n in factors else p for n, p in at.items()}
+        return Directions(self.update.update(at, gradients), rule, at)
 
     def _adapted_rule(
         self, now: Adapted, gradients: dict[str, Gradient], second: bool, count: int
@@ -212,16 +233,10 @@ class InnerLoop:
         """
         if not now.before:
             return now.rule
-        tasks = next(iter(gradients.values())).shape[1]
-        # a factor is differentiated where it was used, and stays shared; what else the rule has is each task's own from here on
-        factors = [n for n, p in now.rule.items() if self.update.factored and (isinstance(p, LowRank) or p.ndim == 4)]
-        rule = {n: p if n in factors else p.expand(-1, tasks, *p.shape[2:]) for n, p in now.rule.items()}
         with torch.enable_grad():
-            at = rule if second else {n: _cut(p, True) for n, p in rule.items()}
-            at = {n: Tapped(p) if n in factors else p for n, p in at.items()}
-            moved = self.update.update(at, now.before)
-            uses = [(n, use) for n in factors for use in at[n].uses]
-            plain = [n for n in rule if n not in factors]
+            moved, rule, at = now.directions or self._directions(now.rule, now.before, cut=not second)
+            plain = [n for n, p in at.items() if not isinstance(p, Tapped)]
+            uses = [(n, use) for n, p in at.items() if isinstance(p, Tapped) for use in p.uses]
             # the chain rule: the gradients at θ are held, and what moved θ is differentiated
             pull = [-self._rate(gradients[n]) * gradients[n] for n in moved]
             found = torch.autograd.grad(
