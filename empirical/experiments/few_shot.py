@@ -37,8 +37,8 @@ from . import methods
 from .looks import Looks, accuracies, surviving
 from .methods import rounded
 
-COMPILED_FROM = 150
-"""Meta-iterations from which compiling the step is worth it."""
+COMPILED_FROM, PER_TENSOR = 150, 5
+"""Meta-iterations from which compiling the step is worth it: so many, and so many for each learned tensor: the code grows with them."""
 
 OVERHEAD = 1e8
 """Multiplications that would take as long as a meta-iteration of next to none."""
@@ -324,16 +324,17 @@ class _Run:
         began = time.perf_counter()
         setting = self.setting
         learner = learner_of(setting, torch.tensor([inner for _, inner, _ in self.runs]))
+        start = self._start(learner, TRAINED)
         trainer = Trainer(
             learner,
             self.tasks,
             outer_lr=torch.tensor([outer for *_, outer in self.runs]),
             tasks_per_step=setting.tasks_per_step,
             seed=[run[0] for run in self.runs],
-            learned=self._start(learner, TRAINED),
+            learned=start,
             chunk=self.tier.chunk,
             device=self.device,
-            compile=setting.compile and setting.iterations >= COMPILED_FROM,
+            compile=setting.compile and setting.iterations >= max(COMPILED_FROM, PER_TENSOR * len(start)),
             checkpoint=None if self.work is None else self.work / "trained.safetensors",
             fingerprint=self.key,
             tolerate_divergence=True,
