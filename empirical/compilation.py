@@ -25,12 +25,14 @@ OPTIONS = {"realize_reads_threshold": 2, "realize_opcount_threshold": 8}
 CPU_OPTIONS = {
     "cpp_wrapper": True,
     "cpp_wrapper_build_separate": True,
-    "aot_inductor.compile_wrapper_opt_level": "O0",
     "size_asserts": False,
     "alignment_asserts": False,
 }
-"""The launches themselves are compiled too: a meta-step has hundreds, and from Python each costs microseconds. They are one long function,
-by itself and not optimised: that would gain nothing, and take a compiler most of its time. Some releases of torch lack these options."""
+"""The launches themselves are compiled too: a meta-step has hundreds, and from Python each costs microseconds."""
+
+OPTIMIZED_UP_TO = 3000
+"""Nodes of a graph up to which the function of its launches is optimised. It saves a tenth of the smallest steps' time; of the largest
+steps it saves nothing, and there it would take the compiler most of its own."""
 
 
 def unavailable(device: torch.device | str = "cpu") -> str | None:
@@ -108,7 +110,6 @@ class Compiled:
         # Tracing merges inputs that are one tensor, silently: each gets a tensor of its own.
         examples = [t.detach().clone(memory_format=torch.contiguous_format) for t in flat]
         from torch._inductor import compile as inductor
-        from torch._inductor import list_options
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -119,11 +120,10 @@ class Compiled:
                 merge_convolutions(graph.graph)
                 graph.recompile()
             with torch.no_grad():
-                options = OPTIONS | (CPU_OPTIONS if device.type == "cpu" else {})
+                options = OPTIONS | (_cpu_options(len(graph.graph.nodes)) if device.type == "cpu" else {})
                 if self.threads is not None:
                     options |= {"cpp.threads": self.threads}
-                known = set(list_options())
-                compiled = inductor(graph, examples, options={k: v for k, v in options.items() if k in known})
+                compiled = inductor(graph, examples, options=options)
 
         def run(tensors: list[Tensor]) -> Any:
             with torch.no_grad():
@@ -131,6 +131,15 @@ class Compiled:
 
         self._made = _rebuilt(self._made, itertools.repeat(None))  # its structure, without the tensors of the trace
         self._run = _graphed(run, examples) if device.type == "cuda" else run
+
+
+def _cpu_options(nodes: int) -> dict[str, Any]:
+    """Those of a graph of so many nodes. Releases of torch differ in what they have."""
+    from torch._inductor import list_options
+
+    level = "O1" if nodes <= OPTIMIZED_UP_TO else "O0"
+    options = CPU_OPTIONS | {"aot_inductor.compile_wrapper_opt_level": level}
+    return {name: value for name, value in options.items() if name in list_options()}
 
 
 # torch's own trees of tensors take longer than a small compiled step does
