@@ -453,6 +453,7 @@ def test_what_was_found_of_regression_is_what_the_claims_found():
 
 
 def test_what_was_found_of_linear_models_of_images_is_what_the_records_say():
+    from empirical.experiments.layer_studies import COLLAPSED_RATES
     from paper_checks.image_records import read
 
     assert "**Linear models of Omniglot do not fail at chance**" in FINDINGS
@@ -466,8 +467,9 @@ def test_what_was_found_of_linear_models_of_images_is_what_the_records_say():
     linnet = read("arnold2021/linear-images", "omniglot LR+LinNet, 1 step", "full")
     plain = read(*steps[0], "full")
     assert linnet.by_seed().min() > plain.by_seed().max() + 0.2
-    collapsed = linnet.studied("collapsing", "collapsed, then adapted")
-    assert collapsed.max() < plain.by_seed("test_accuracy_from_scratch").min()
+    for factor in COLLAPSED_RATES:
+        collapsed = linnet.studied("collapsing", "collapsed, then adapted, by factor of the rate", f"{factor:g}")
+        assert collapsed.max() < plain.by_seed("test_accuracy_from_scratch").min()
 
 
 def test_what_was_found_of_layers_is_what_the_records_say():
