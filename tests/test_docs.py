@@ -470,6 +470,13 @@ def test_what_was_found_of_linear_models_of_images_is_what_the_records_say():
     for factor in COLLAPSED_RATES:
         collapsed = linnet.studied("collapsing", "collapsed, then adapted, by factor of the rate", f"{factor:g}")
         assert collapsed.max() < plain.by_seed("test_accuracy_from_scratch").min()
+    linnet = read("arnold2019/omniglot-linear", "LR+LinNet", "full")
+    assert f"{100 * linnet.by_seed().mean():.1f} %, while its training tasks" in flat(FINDINGS)
+    curve = linnet.record.learning_curve
+    at, training = curve["meta_iteration"], curve["training_accuracy"]
+    early = [row for k, row in zip(at, curve["test_accuracy"], strict=True) if 3000 <= k <= 16_000]
+    assert round(np.mean(early), 2) == 0.68
+    assert [round(np.mean(training[at.index(k)]), 2) for k in (4000, 60_000)] == [0.76, 0.85]
 
 
 def test_what_was_found_of_layers_is_what_the_records_say():
