@@ -31,8 +31,8 @@ CPU_OPTIONS = {
 """The launches themselves are compiled too: a meta-step has hundreds, and from Python each costs microseconds."""
 
 OPTIMIZED_UP_TO = 3000
-"""Nodes of a graph up to which the function of its launches is optimised. It saves a tenth of the smallest steps' time; of the largest
-steps it saves nothing, and there it would take the compiler most of its own."""
+"""Nodes of a graph up to which the function of its launches is optimised. Only the smallest steps gain by it, and in large graphs it would
+take the compiler most of its time."""
 
 
 def unavailable(device: torch.device | str = "cpu") -> str | None:
