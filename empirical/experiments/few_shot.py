@@ -159,6 +159,11 @@ class Setting:
         """How many numbers are learned."""
         return sum(value[0].numel() for value in learner_of(self, self.rates[0][0]).init(1).values())
 
+    def worth_compiling(self) -> bool:
+        """Whether there are meta-iterations enough to make up for the compilation of one."""
+        tensors = len(learner_of(self, self.rates[0][0]).init(1))
+        return self.compile and self.iterations >= max(COMPILED_FROM, PER_TENSOR * tensors)
+
     def work(self) -> float:
         """About how many multiplications a meta-iteration is, its overhead among them.
 
@@ -324,17 +329,16 @@ class _Run:
         began = time.perf_counter()
         setting = self.setting
         learner = learner_of(setting, torch.tensor([inner for _, inner, _ in self.runs]))
-        start = self._start(learner, TRAINED)
         trainer = Trainer(
             learner,
             self.tasks,
             outer_lr=torch.tensor([outer for *_, outer in self.runs]),
             tasks_per_step=setting.tasks_per_step,
             seed=[run[0] for run in self.runs],
-            learned=start,
+            learned=self._start(learner, TRAINED),
             chunk=self.tier.chunk,
             device=self.device,
-            compile=setting.compile and setting.iterations >= max(COMPILED_FROM, PER_TENSOR * len(start)),
+            compile=setting.worth_compiling(),
             checkpoint=None if self.work is None else self.work / "trained.safetensors",
             fingerprint=self.key,
             tolerate_divergence=True,

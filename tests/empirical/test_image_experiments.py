@@ -292,3 +292,20 @@ def test_a_run_that_diverged_has_no_accuracy_and_the_others_keep_theirs():
     assert lost.details["diverged_at"] != [None, None] and lost.final == {}
     assert lost.details["test_accuracy_per_seed"] == [None, None] and lost.details["test_accuracy_per_task"] is None
     assert fine.details["diverged_at"] == [None, None] and fine.final["test_accuracy"].count == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "tier", "worth"),
+    [
+        ("omniglot CNN(2) MAML", "smoke", False),  # too few meta-iterations
+        ("omniglot CNN(2) MAML", "lite", True),
+        ("omniglot CNN(2) KFC", "lite", False),  # about as many, of a meta-step with ten times the tensors
+        ("cifar-fs CNN(2) KFC", "lite", True),
+        ("omniglot CNN(4) KFC", "full", True),
+    ],
+)
+def test_compiling_is_worth_it_where_its_code_is_used_often_enough(name, tier, worth):
+    module = arnold2019_cnn
+    setting = module.TIERS[tier].cut(module.SETTINGS[name])
+    assert setting.worth_compiling() is worth
+    assert not replace(setting, compile=False).worth_compiling()
