@@ -62,7 +62,10 @@ def watched(browser):
         context.set_default_timeout(120_000)  # milliseconds; a busy machine is no failure
         context.on("console", lambda message: wrong.append(f"console: {message.text}"))
         context.on("weberror", lambda error: wrong.append(f"error: {error.error}"))
-        context.on("requestfailed", lambda request: wrong.append(f"failed: {request.url}"))
+        context.on(
+            "requestfailed",  # what the browser gives up because the page is left is no failure of the page
+            lambda request: request.failure == "net::ERR_ABORTED" or wrong.append(f"failed: {request.url}"),
+        )
         context.on(
             "request",
             lambda request: request.url.startswith(("file:", "data:")) or wrong.append(f"leaves: {request.url}"),

@@ -53,12 +53,32 @@ def test_what_goes_wrong_on_a_page_is_seen(watched, tmp_path):
         assert part in text
 
 
+def test_leaving_a_page_that_still_loads_is_nothing_wrong(watched, tmp_path):
+    (tmp_path / "slow.html").write_text("<!doctype html><link rel=icon href='data:,'><img src='slow.png'>")
+    given_up = []
+    with watched() as (page, wrong):
+        page.route("**/slow.png", lambda route: None)  # never answered
+        page.on("requestfailed", lambda request: given_up.append(request.url))
+        page.goto((tmp_path / "slow.html").as_uri(), wait_until="commit")
+        page.wait_for_function("document.images.length == 1")
+        page.goto("data:text/html,left")
+    assert given_up == [f"{tmp_path.as_uri()}/slow.png"]
+    assert wrong == []
+
+
+LOAD_IMAGES = """Promise.all([...document.images].map(image => {
+    image.loading = "eager";  // a lazy one would be left before it is loaded
+    return image.decode();  // fails on what is no image
+}))"""
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_is_silent_and_fits_a_phone(visit, site, scheme):
     page = visit("index.html", width=360, color_scheme=scheme)
     wide = {}
     for path in paths(site):
         page.goto((site / path).as_uri())
+        page.evaluate(LOAD_IMAGES)
         wide[path] = page.evaluate("document.documentElement.scrollWidth")
     assert {path: width for path, width in wide.items() if width > 360} == {}
 
