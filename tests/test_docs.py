@@ -456,6 +456,9 @@ def test_what_was_found_of_linear_models_of_images_is_what_the_records_say():
     from empirical.experiments.layer_studies import COLLAPSED_RATES
     from paper_checks.image_records import read
 
+    def at(curve, of, meta_iteration):  # the mean over seeds, in %
+        return 100 * np.mean(curve[f"{of}_accuracy"][curve["meta_iteration"].index(meta_iteration)])
+
     assert "**Linear models of Omniglot do not fail at chance**" in FINDINGS
     for name in ("arnold2021.fig3-chance-omniglot", "arnold2019.fig1-omniglot-chance"):
         assert verdicts()[name] == "not-reproduced"
@@ -473,11 +476,14 @@ def test_what_was_found_of_linear_models_of_images_is_what_the_records_say():
     linnet = read("arnold2019/omniglot-linear", "LR+LinNet", "full")
     assert f"{100 * linnet.by_seed().mean():.1f} %, while its training tasks" in flat(FINDINGS)
     curve = linnet.record.learning_curve
-    at, training = curve["meta_iteration"], curve["training_accuracy"]
-    early = [row for k, row in zip(at, curve["test_accuracy"], strict=True) if 3000 <= k <= 16_000]
-    assert f"at {100 * np.mean(early):.0f} % between 3,000 and 16,000 meta-iterations" in flat(FINDINGS)
-    first, last = (100 * np.mean(training[at.index(k)]) for k in (4000, 60_000))
-    assert f"have gone from {first:.0f} to {last:.0f} %" in flat(FINDINGS)
+    early = [at(curve, "test", k) for k in curve["meta_iteration"] if 3000 <= k <= 16_000]
+    assert f"at {np.mean(early):.0f} % between 3,000 and 16,000 meta-iterations" in flat(FINDINGS)
+    training = [at(curve, "training", k) for k in (4000, 60_000)]
+    assert "have gone from {:.0f} to {:.0f} %".format(*training) in flat(FINDINGS)
+    curve = read("arnold2019/omniglot-linear", "LR w/ KLin", "full").record.learning_curve
+    ends = [at(curve, of, k) for k in (1000, 60_000) for of in ("test", "training")]
+    told = "KLin: from {:.0f} % after 1,000 meta-iterations (training tasks: {:.0f} %) to {:.0f} % ({:.0f} %)"
+    assert told.format(*ends) in flat(FINDINGS)
 
 
 def test_what_was_found_of_layers_is_what_the_records_say():
