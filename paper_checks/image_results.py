@@ -175,7 +175,11 @@ def _columns(row: Row) -> list[str]:
     by_seed = row.by_seed
     spread = f" ± {100 * by_seed.std(ddof=1):.1f}" if len(by_seed) > 1 else ""
     over_tasks = f" ({100 * row.cell.per_task().std(ddof=1):.1f})" if row.whole else ""
-    iterations = f"{told['iterations']:,} × {told['tasks_per_step']} tasks" if told["iterations"] else "each task"
+    if told["iterations"]:
+        length = f"{told['iterations']:,} × {told['tasks_per_step']} tasks"
+    else:
+        on_support = other("test_accuracy_on_support")
+        length = "each task" + (f" (on its support points {on_support})" if on_support else "")
     lost = int(row.cell.diverged.sum())
     return [
         row.method,
@@ -184,7 +188,7 @@ def _columns(row: Row) -> list[str]:
         other("test_accuracy_support_statistics"),
         other("test_accuracy_without_adaptation"),
         other("test_accuracy_from_scratch"),
-        f"{record.tier}, {iterations}, {len(record.seeds)} seeds",
+        f"{record.tier}, {length}, {len(record.seeds)} seeds",
         f"`{row.command}`",
     ]
 

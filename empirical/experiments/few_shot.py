@@ -361,6 +361,8 @@ class _Run:
         if setting.iterations:
             untrained = {n: v.to(trainer.device, trainer.dtype) for n, v in self._start(learner, UNTRAINED).items()}
             measured["test_accuracy_from_scratch"] = accuracies(learner, untrained, test)
+        else:  # trained on each task by itself: to convergence?
+            measured["test_accuracy_on_support"] = surviving(learner, trainer, [(x, y, x, y) for x, y, *_ in test])
         if learner.inner.model.has_batch_norm:
             inductive = learner_of(setting, learner.inner.inner_lr, batch_norm="support")
             inductive.to(trainer.device, trainer.dtype)

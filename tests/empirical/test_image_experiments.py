@@ -151,6 +151,10 @@ def test_training_on_each_task_is_a_setting_without_meta_iterations():
     assert first.learning_curve["training_accuracy"] == [None] and first.details["seconds_per_meta_step"] is None
     assert first.final["test_accuracy"].value > 0.9 and first.final["test_accuracy_over_tasks"].count == 5
     assert "test_accuracy_from_scratch" not in second.final
+    assert second.final["test_accuracy_on_support"].value == 1
+    (begun,) = run({"bound": replace(bound, steps=1, rates=((0.01, 0.0),))})
+    assert begun.final["test_accuracy_on_support"].value < 0.95
+    assert "test_accuracy_on_support" not in run({"MAML": CELL})[0].final
 
 
 def test_a_killed_run_goes_on_to_the_same_record(tmp_path, monkeypatch):
