@@ -65,6 +65,15 @@ def test_of_a_search_the_row_is_what_validation_prefers_and_diverged_seeds_are_c
     assert searched[2].startswith("60.0") and diverged[2] == "20.0 ± 0.0 (0.0), 3 diverged"
 
 
+def test_the_row_of_an_upper_bound_says_how_well_it_knows_what_it_was_trained_on(place):
+    found = made_up(IDS[2], "omniglot upper bound", "full", [0.8, 0.7, 0.6])
+    for record in found:
+        record.details["test_accuracy_on_support_per_seed"] = [0.97, 0.98, 0.99]
+    write(place, IDS[2], found)
+    *_, told = columns(markdown(rows()))
+    assert dict(zip(HEAD, told, strict=True))["run"] == "full, each task (on its support points 98.0), 3 seeds"
+
+
 def test_the_command_of_a_row_is_one(place, capsys):
     write(place, CNN, made_up(CNN, PLAIN, "lite", 0.7), "lite")
     (row,) = [row for row in rows() if row.cell]
