@@ -30,7 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m empirical", description="Run the recorded experiments, measure the engine, fetch data."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="list | run | sweep | bench | data")
-    commands.add_parser("list", help="the experiments and their tiers")
+    listed = commands.add_parser("list", help="the experiments and their tiers, or the methods of one")
+    listed.add_argument("experiment", nargs="?", metavar="EXPERIMENT", help="one of them, whose methods are listed")
     run = commands.add_parser("run", help="run one experiment and write its record")
     run.add_argument("experiment", help="an id from the list, for example arnold2021/figure1-left")
     run.add_argument(
@@ -39,7 +40,10 @@ def main(arguments: list[str] | None = None) -> int:
         help="smoke (seconds; the default), lite where there is one, or full (what the figures use)",
     )
     run.add_argument(
-        "--method", action="append", metavar="NAME", help="one of the experiment's methods (repeatable; default: all)"
+        "--method",
+        action="append",
+        metavar="NAME",
+        help="of the experiment's methods, by name or by a pattern such as 'omniglot*' (repeatable; default: all)",
     )
     run.add_argument(
         "--fresh", action="store_true", help="start anew instead of going on with what a killed run has left"
@@ -64,13 +68,24 @@ def main(arguments: list[str] | None = None) -> int:
     if options.command == "sweep":
         return sweep.run(options)
     if options.command == "list":
-        for name, module in EXPERIMENTS.items():
-            print(f"{name:28}{', '.join(module.TIERS):20}{module.SUMMARY}")
-        return 0
+        return _list(parser, options.experiment)
     try:
         return _run(parser, options)
     finally:
         distributed.finish()
+
+
+def _list(parser: _Parser, experiment: str | None) -> int:
+    if experiment is None:
+        for name, module in EXPERIMENTS.items():
+            print(f"{name:28}{', '.join(module.TIERS):20}{module.SUMMARY}")
+        return 0
+    try:
+        methods = running.Job(experiment, "smoke").methods
+    except running.JobError as error:
+        parser.error(str(error))
+    print("\n".join(methods) or f"{experiment} has no methods to choose from.")
+    return 0
 
 
 def _run(parser: _Parser, options: argparse.Namespace) -> int:
@@ -93,9 +108,15 @@ def _run(parser: _Parser, options: argparse.Namespace) -> int:
     try:
         with Progress(silent=distributed.rank() > 0) as progress:
             found = job.run(progress)
-    except (DivergenceError, DataError) as error:
+    except DivergenceError as error:
         print(f"python -m empirical: {error}", file=sys.stderr)
-        return 1 if isinstance(error, DivergenceError) else 2
+        return 1
+    except DataError as error:
+        others = (
+            " --method 'cifar-fs*' would run those of one data set alone." if job.methods and not options.method else ""
+        )
+        print(f"python -m empirical: {error}{others}", file=sys.stderr)
+        return 2
     except CheckpointError as error:
         parser.error(f"{error} (--fresh does it for the whole experiment)")
     except KeyboardInterrupt:

@@ -121,6 +121,15 @@ def dataset(name: str) -> Dataset:
     return DATASETS[name]
 
 
+def find(name: str, folder: Path | str | None = None) -> list[Path]:
+    """The files of a data set, which are not opened. See `load` for the arguments.
+
+    Raises:
+        DataError: an unknown name; files that are missing.
+    """
+    return dataset(name).reader.files(sources.data_folder(folder))
+
+
 def load(
     name: str,
     folder: Path | str | None = None,
@@ -150,7 +159,7 @@ def load(
 
     if cache is False:
         return make()
-    content = sources.content_digest(known.reader.files(root), root)
+    content = sources.content_digest(find(name, root), root)
     return kept.cached(kept.cache_folder(cache), name, kept.key(content, side), make)
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from math import prod
@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from .. import compilation, records
-from ..data import DATASETS
+from ..data import DATASETS, find
 from ..meta_learners.maml import MAML
 from ..models import benchmark_cnn, linear_network
 from ..randomness import generator
@@ -290,7 +290,15 @@ def runner(
     def prepared(tier, name, device, seed, progress, work) -> _Run:
         return _Run(experiment, settings[name], name, tier, tiers[tier], studies, device, seed, progress, work)
 
-    return methods.runner(settings, prepared)
+    of_methods = methods.runner(settings, prepared)
+
+    def run(tier: str, *, methods: Sequence[str] | None = None, **options: Any) -> list[Record]:
+        """As that of the methods; raises DataError before the first of them is run, where images of any are missing."""
+        for dataset in dict.fromkeys(settings[name].dataset for name in methods or settings if name in settings):
+            find(dataset)
+        return of_methods(tier, methods=methods, **options)
+
+    return run
 
 
 def cell_name(dataset: str, layers: int, method: str) -> str:

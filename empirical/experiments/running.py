@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import fnmatch
 import os
 import shutil
 from collections.abc import Sequence
@@ -31,7 +32,7 @@ class Job:
     Attributes:
         experiment: a key of EXPERIMENTS.
         tier: one of its tiers.
-        methods: some of its METHODS; none stands for all.
+        methods: some of its METHODS, by name or by a pattern such as "omniglot*"; none stands for all.
         seed: the first one.
         out: the folder of the records.
         device: "cpu" or "cuda".
@@ -62,7 +63,9 @@ class Job:
         if not 0 <= self.seed < 2**32:
             raise JobError(f"the seed is {self.seed}; expected a number from 0 to 2^32 - 1")
         known = methods_of(self.experiment)
-        for name in self.methods:
+        # a pattern stands for several, in the experiment's order; a pattern of none stays as it is, and is refused
+        named = [name for given in self.methods for name in fnmatch.filter(known, given) or [given]]
+        for name in named:
             if not known:
                 raise JobError(f"{self.experiment} has no methods to choose from; leave --method out")
             if name not in known:
@@ -70,7 +73,7 @@ class Job:
                     f"{self.experiment} has no method {name!r}; the nearest is {_nearest(name, known)!r}, and all are "
                     f"{', '.join(known)}"
                 )
-        object.__setattr__(self, "methods", tuple(dict.fromkeys(self.methods or known)))
+        object.__setattr__(self, "methods", tuple(dict.fromkeys(named or known)))
 
     @property
     def module(self) -> ModuleType:

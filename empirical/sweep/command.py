@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import fnmatch
 import os
 import re
 import sys
@@ -13,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..experiments import EXPERIMENTS
-from ..experiments.running import Job, JobError, methods_of
+from ..experiments.running import Job, JobError
 from .jobs import in_turn
 from .workers import on_workers, share_of_cores
 
@@ -103,17 +102,9 @@ def jobs_of(
     for experiment in dict.fromkeys(experiments):
         for seed in dict.fromkeys(seeds):
             folder = out / f"seed-{seed}" if len(set(seeds)) > 1 else out
-            whole = Job(
-                experiment, tier, _matched(experiment, methods), seed, folder, data=data
-            )  # refuses what is not there
+            whole = Job(experiment, tier, tuple(methods), seed, folder, data=data)  # refuses what is not there
             found += [replace(whole, methods=(name,)) for name in whole.methods] or [whole]
     return found
-
-
-def _matched(experiment: str, methods: Sequence[str]) -> tuple[str, ...]:
-    """Methods by their names, in the experiment's order where a pattern stands for several; a pattern of none stays as it is."""
-    known = methods_of(experiment) if experiment in EXPERIMENTS else ()
-    return tuple(name for method in methods for name in fnmatch.filter(known, method) or [method])
 
 
 def run(options: argparse.Namespace) -> int:

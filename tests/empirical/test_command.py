@@ -9,6 +9,7 @@ import torch
 
 from empirical import records
 from empirical.__main__ import main
+from empirical.data import DataError
 from empirical.experiments import EXPERIMENTS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,6 +64,13 @@ def test_list_names_every_experiment(capsys):
     assert main(["list"]) == 0
     printed = capsys.readouterr().out
     assert len(printed.splitlines()) == len(EXPERIMENTS) and all(name in printed for name in EXPERIMENTS)
+    assert main(["list", "arnold2019/cnn"]) == 0
+    assert capsys.readouterr().out.splitlines() == list(EXPERIMENTS["arnold2019/cnn"].METHODS)
+    assert main(["list", "arnold2021/figure2"]) == 0
+    assert "no methods" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["list", "arnold2021/cn"])
+    assert "the nearest is 'arnold2021/cnn'" in capsys.readouterr().err
 
 
 def test_bad_input_through_the_command_is_one_sentence():
@@ -134,3 +142,18 @@ def test_images_that_are_not_there_are_one_sentence(command, tmp_path, monkeypat
     assert code == (2 if command == "run" else 1)
     assert f"Omniglot (images_background) is not in {str(tmp_path / 'here')!r}" in told.err + told.out
     assert "Traceback" not in told.err and not list((tmp_path / "out").rglob("*.jsonl"))
+
+
+def test_a_pattern_of_run_stands_for_methods_and_without_any_all_images_are_needed(tmp_path, monkeypatch, capsys):
+    asked = []
+
+    def run(tier, *, methods, **options):
+        asked.extend(methods)
+        raise DataError("The images are gone.")
+
+    monkeypatch.setattr(EXPERIMENTS["arnold2021/cnn"], "run", run)
+    assert main(["run", "arnold2021/cnn", "--method", "cifar-fs CNN(3)*", "--out", str(tmp_path)]) == 2
+    assert asked == ["cifar-fs CNN(3) MAML", "cifar-fs CNN(3) MAML w/ LinNet", "cifar-fs CNN(3) MAML w/ meta-KFO"]
+    assert capsys.readouterr().err == "python -m empirical: The images are gone.\n"
+    assert main(["run", "arnold2021/cnn", "--out", str(tmp_path)]) == 2
+    assert "gone. --method 'cifar-fs*' would run those of one data set alone." in capsys.readouterr().err

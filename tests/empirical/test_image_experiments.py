@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from empirical.data import ImageSet
+from empirical.data import DataError, ImageSet
 from empirical.experiments import (
     arnold2019_cnn,
     arnold2019_omniglot_linear,
@@ -51,7 +51,12 @@ def _made(monkeypatch, images):
         assert name == "omniglot"
         return FewShotTasks(images, SPLIT, ways, shots, queries, pool=pool)
 
+    def find(name):
+        if name != "omniglot":
+            raise DataError(f"{name} is not there.")
+
     monkeypatch.setattr(FewShotTasks, "of", of)
+    monkeypatch.setattr(few_shot, "find", find)
 
 
 class _Bars:
@@ -133,6 +138,12 @@ def test_a_record_says_what_was_measured_and_how():
     alone = run({"search": replace(CELL, rates=((0.2, 0.001),))})[0]
     assert alone.details["test_accuracy_per_task"] == second.details["test_accuracy_per_task"]
     assert alone.learning_curve == second.learning_curve != first.learning_curve
+
+
+def test_images_that_are_missing_are_told_before_the_first_method_is_run(monkeypatch):
+    monkeypatch.setattr(few_shot, "_Run", None)
+    with pytest.raises(DataError, match="cifar-fs is not there"):
+        run({"first": CELL, "second": replace(CELL, dataset="cifar-fs")})
 
 
 def test_it_learns_what_can_be_learned():
