@@ -141,9 +141,16 @@ def tables(listed: Iterable[Row]) -> str:
 
 
 def missing(listed: Iterable[Row]) -> str:
-    """The cells that have none, in a sentence for each paper and data set."""
-    lacking = [(title, [row.method for row in own if row.cell is None]) for title, own in _grouped(listed)]
-    return "\n".join(f"- Not run, {title}: {'; '.join(names)}." for title, names in lacking if names)
+    """The cells that have none, a line for each experiment and data set, by the names that --method takes."""
+    lines, groups = [], {}
+    for row in listed:
+        if row.whole:  # what is measured on another cell comes with it
+            groups.setdefault((row.experiment, row.data), []).append(row)
+    for (experiment, data), own in groups.items():
+        names = [f"`{row.setting}`" for row in own if row.cell is None]
+        if names:
+            lines.append(f"- {experiment}, {data}: {'all' if len(names) == len(own) > 1 else ', '.join(names)}")
+    return "\n".join(lines)
 
 
 def _grouped(listed: Iterable[Row]) -> Iterator[tuple[str, list[Row]]]:

@@ -407,8 +407,10 @@ def test_every_table_and_experiment_is_in_the_manifest():
     from paper_checks.result_tables import tables
 
     listed = manifest()
+    no_record = PAGES["docs/results.md"].replace(", mini-ImageNet", "")
     for id in RUN:
-        assert listed[f"results/{id}.jsonl"][1] == f"python -m empirical run {id} --tier full"
+        measured = " --method 'omniglot*' --method 'cifar-fs*'" if f"{id}: all" in no_record else ""
+        assert listed[f"results/{id}.jsonl"][1] == f"python -m empirical run {id} --tier full{measured}"
     places = re.compile(r"\b(?:[A-Z]\.?)?\d\b")
     for table in tables():
         for id in {re.search(r"run (\S+)", row.command).group(1) for row in table.rows}:

@@ -8,7 +8,7 @@ from made_records import CNN, IDS, PLAIN, SEARCHED, made_up, write
 from empirical.__main__ import main as empirical_main
 from paper_checks import image_results
 from paper_checks.__main__ import main
-from paper_checks.image_results import COLLAPSED, HEAD, PRUNED, markdown, rows
+from paper_checks.image_results import COLLAPSED, HEAD, PRUNED, markdown, missing, rows
 from paper_checks.published import accuracies
 
 
@@ -37,7 +37,10 @@ def test_a_row_says_what_was_printed_and_measured(place):
     shown = markdown(listed)
     folded = re.findall(r"<summary>(.*)</summary>", shown)
     assert [told.partition(":")[0] for told in folded] == ["arnold2021, Omniglot", "arnold2019, Omniglot"]
-    assert "- Not run, arnold2021, Omniglot: LR, 1 step; " in shown
+    assert "- arnold2021/linear-images, Omniglot: `omniglot LR, 1 step`, " in shown and COLLAPSED not in missing(listed)
+    assert "- arnold2021/linear-images, mini-ImageNet: all\n" in shown
+    (of_cnn,) = [line for line in missing(listed).splitlines() if line.startswith("- arnold2021/cnn, Omniglot: ")]
+    assert "`omniglot CNN(2) MAML`" not in of_cnn and "`omniglot CNN(2) ANIL`" in of_cnn
     cells = [row for row in listed if (row.paper, row.data) == ("arnold2021", "Omniglot")]
     assert folded[0].endswith(f": 3 of {len(cells)} cells")
     lines = [line for line in columns(shown) if line[0] != "method"]
