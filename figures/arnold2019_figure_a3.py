@@ -11,12 +11,14 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from paper_checks.published import TITLES, accuracy
 
 from .image_curves import (
     GREY,
+    LEVEL,
     PLAIN,
     PRINTED,
     Layout,
@@ -49,7 +51,7 @@ def data(results: Path | None = None) -> Sheet:
 def draw(axes: Sequence[Axes], data: Sheet) -> None:
     """Draw each data set on its axes."""
     # here because the rooms of claims take seconds to import
-    from paper_checks.arnold2019.image_experiments import THRESHOLDS
+    from paper_checks.arnold2019.image_experiments import SCNN_SHARE, THRESHOLDS
 
     *shown, strip = axes
     for axis, (dataset, panel) in zip(shown, data.panels.items(), strict=True):
@@ -61,10 +63,12 @@ def draw(axes: Sequence[Axes], data: Sheet) -> None:
         draw_spread(axis, at, np.array([cell.studied("pruning", t, "accuracy") for t in found]), PLAIN, "accuracy")
         printed = accuracy("arnold2019", "Table A1", panel.title, "CNN(4) pruned").value
         hollow(axis, THRESHOLDS[dataset], printed, PLAIN, "accuracy")
+        axis.axhline(SCNN_SHARE[dataset], **LEVEL)
         chance(axis, panel)
         axis.set(xlim=(-0.02 * at[-1], 1.02 * at[-1]), xlabel="threshold on |weight|")
         axis.xaxis.set_major_locator(MaxNLocator(4))
         axis.xaxis.set_major_formatter("{x:g}")
         head(axis, panel.title, panel.run)
     shown[0].set_ylabel("share")
-    foot(strip, data, [PLAIN.handle("test accuracy"), LEFT.handle("weights left"), PRINTED])
+    size = Line2D([], [], **LEVEL, label="as many weights as CNN(2) has")
+    foot(strip, data, [PLAIN.handle("test accuracy"), LEFT.handle("weights left"), size, PRINTED])

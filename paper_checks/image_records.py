@@ -8,6 +8,7 @@ which is made against the claims.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import hypot, sqrt
@@ -41,8 +42,11 @@ __all__ = [
     "over_seeds",
     "read",
     "same",
+    "sum_of",
 ]
 
+TIERS = ("full", "lite")
+"""Those that a claim is judged on: the first that has all of its cells."""
 ORDERED = Above(0.0)
 """The bound of a difference that is said to be positive."""
 LEARNED = Above(0.1)
@@ -118,8 +122,8 @@ class Cell:
 def _records(experiment: str, tier: str, results: Path | None) -> dict[str, Record]:
     try:
         return recorded.read(experiment, results, tier)
-    except recorded.MissingRecord as error:
-        raise NotRun(str(error) if tier == "full" else f"there is no record of the {tier} tier") from None
+    except recorded.MissingRecord:
+        raise NotRun(f"there is no record of the {tier} tier of {experiment}") from None
 
 
 def read(experiment: str, name: str, tier: str, results: Path | None = None) -> Cell:
@@ -170,8 +174,23 @@ class Reader:
 
 Name = str | tuple[str, ...]
 """Of a setting; or of several, readings of one cell among which the validation tasks choose."""
-Number = Callable[[Reader], Estimate]
-"""A number that is made of cells of one tier."""
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number that is made of cells of one tier.
+
+    Attributes:
+        cells: their names.
+        of: from the cells, in this order, to the number.
+    """
+
+    cells: tuple[Name, ...]
+    of: Callable[..., Estimate]
+
+    def __call__(self, reader: Reader) -> Estimate:
+        """Raises NotRun where a cell is missing."""
+        return self.of(*(reader[name] for name in self.cells))
 
 
 def over_seeds(by_seed: np.ndarray, evidence: str) -> Estimate:
@@ -199,42 +218,46 @@ def combined(*terms: tuple[float, Cell]) -> Estimate:
 def above_chance(name: Name) -> Number:
     """By how much a cell's test accuracy exceeds that of a guess."""
 
-    def number(reader: Reader) -> Estimate:
-        found = accuracy(name)(reader)
-        return replace(found, value=found.value - reader[name].chance)
+    def of(found: Cell) -> Estimate:
+        tested = _accuracy(found)
+        return replace(tested, value=tested.value - found.chance)
 
-    return number
+    return Number((name,), of)
 
 
 def accuracy(name: Name) -> Number:
     """A cell's test accuracy."""
+    return Number((name,), _accuracy)
 
-    def number(reader: Reader) -> Estimate:
-        cell = reader[name]
-        found = combined((1.0, cell))
-        told = found.evidence
-        if "test_accuracy_support_statistics_per_seed" in cell.record.details:
-            other = cell.by_seed("test_accuracy_support_statistics").mean()
-            told += f"; {other:.4f} where batch norm sees the support points alone"
-        return replace(found, evidence=told)
 
-    return number
+def _accuracy(found: Cell) -> Estimate:
+    tested = combined((1.0, found))
+    told = tested.evidence
+    if "test_accuracy_support_statistics_per_seed" in found.record.details:
+        other = found.by_seed("test_accuracy_support_statistics").mean()
+        told += f"; {other:.4f} where batch norm sees the support points alone"
+    return replace(tested, evidence=told)
 
 
 def gained(name: Name) -> Number:
     """By how much meta-training raises a cell's test accuracy: beside it, networks that were not meta-trained adapt in the same way."""
 
-    def number(reader: Reader) -> Estimate:
-        found = reader[name]
+    def of(found: Cell) -> Estimate:
         by_seed = found.by_seed() - found.by_seed("test_accuracy_from_scratch")
         return over_seeds(by_seed, f"{found}, minus the same untrained")
 
-    return number
+    return Number((name,), of)
+
+
+def sum_of(terms: Iterable[tuple[float, Name]]) -> Number:
+    """A sum of multiples of cells' test accuracies."""
+    factors, names = zip(*terms, strict=True)
+    return Number(names, lambda *cells: combined(*zip(factors, cells, strict=True)))
 
 
 def difference(first: Name, second: Name) -> Number:
     """The first cell's test accuracy minus the second's."""
-    return lambda reader: combined((1.0, reader[first]), (-1.0, reader[second]))
+    return sum_of([(1.0, first), (-1.0, second)])
 
 
 def cell(dataset: str, layers: int, method: str) -> str:
@@ -276,8 +299,28 @@ def _level(experiment: str, numbers: Mapping[str, Number]) -> dict[str, Estimate
         raise NotRun(str(reason).rstrip(".") + lite) from None
 
 
-def _command(experiment: str) -> str:
-    return f"python -m empirical run {experiment} --tier full"
+def _command(experiment: str, numbers: Mapping[str, Number], tier: str) -> str:
+    """What makes the records of all cells."""
+    names = dict.fromkeys(
+        each
+        for number in numbers.values()
+        for name in number.cells
+        for each in ([name] if isinstance(name, str) else name)
+    )
+    return shlex.join(["python", "-m", "empirical", "sweep", experiment, "--tier", tier, "--method", *names])
+
+
+def _judged(experiment: str, numbers: Mapping[str, Number]) -> str:
+    """The tier that a claim is judged on; full, where none has all of its cells."""
+
+    def complete(tier: str) -> bool:
+        reader = Reader(experiment, tier)
+        try:
+            return all(reader[name] for number in numbers.values() for name in number.cells)
+        except NotRun:
+            return False
+
+    return next(filter(complete, TIERS), TIERS[0])
 
 
 def level(published: float, within: float = WITHIN) -> Near:
@@ -294,7 +337,7 @@ def levels(
         lambda: _level(experiment, numbers),
         bounds,
         {part: _moved(b) for part, b in bounds.items()},
-        _command(experiment),
+        _command(experiment, numbers, TIERS[0]),
         note,
     )
 
@@ -315,10 +358,10 @@ def orderings(
         part = f"{learned if isinstance(learned, str) else learned[0].rpartition(', ')[0]} − chance"
         numbers, declared = {**numbers, part: above_chance(learned)}, {**declared, part: LEARNED}
     return Measurement(
-        lambda: _measured(experiment, numbers, ("full", "lite")),
+        lambda: _measured(experiment, numbers, TIERS),
         declared,
         {part: _reverse(bound) for part, bound in declared.items()},
-        _command(experiment),
+        _command(experiment, numbers, _judged(experiment, numbers)),
         note,
     )
 

@@ -62,8 +62,7 @@ class Row:
     def by_seed(self) -> np.ndarray:
         """Accuracies of the seeds."""
         if self.method == PRUNED:
-            dataset = self.setting.partition(" ")[0]
-            return self.cell.studied("pruning", f"{of2019.THRESHOLDS[dataset]:g}", "accuracy")
+            return of2019.pruned(self.cell)[0]
         if self.method.endswith(COLLAPSED):
             return self.cell.studied("collapsing", "collapsed, then adapted")
         return self.cell.by_seed()
@@ -109,7 +108,10 @@ def rows() -> list[Row]:
         reasons = []
         for tier in ("full", "lite"):
             try:
-                row.cell = read(row.experiment, row.setting, tier)
+                cell = read(row.experiment, row.setting, tier)
+                if row.method == PRUNED:
+                    of2019.pruned(cell)  # or it has not been pruned to that size
+                row.cell = cell
                 break
             except NotRun as reason:
                 reasons.append(str(reason))

@@ -1,5 +1,6 @@
 """The measured claims about the image experiments: each can be reproduced, fail, or not be run; and which tier judges what."""
 
+import shlex
 from dataclasses import replace
 
 import numpy as np
@@ -74,7 +75,7 @@ def test_without_records_no_claim_is_judged(place):
             content.measure()
         judgement = judge(claim)
         assert judgement.verdict == "not-run" and not judgement.problems, claim.id
-        assert "python -m empirical run arnold20" in judgement.reason
+        assert "python -m empirical sweep arnold20" in judgement.reason
 
 
 def test_every_setting_that_a_claim_reads_is_one(place):
@@ -231,10 +232,10 @@ def test_an_upper_bound_has_tasks_of_its_own(place):
 
 
 def test_times_are_compared_on_one_machine_alone(place):
-    def timed(**environment):
+    def timed(kfc=3.0, **environment):
         found = []
         for layers, method in arnold2019_cnn.CELLS:
-            seconds = {"KFC": 3.0, "CFC1": 2.0, "CFC10": 2.5}.get(method, 1.0)
+            seconds = {"KFC": kfc, "CFC1": 2.0, "CFC10": 2.0}.get(method, 1.0)
             own = made_up(IDS[1], f"omniglot CNN({layers}) {method}", "full", 0.5, seconds=seconds)
             if method == "KFC":
                 own = [replace(record, environment=record.environment | environment) for record in own]
@@ -243,6 +244,7 @@ def test_times_are_compared_on_one_machine_alone(place):
         return judge(CLAIMS["arnold2019.a4-times-omniglot"])
 
     assert timed().verdict == "reproduced"
+    assert timed(kfc=2.2).verdict == "not-reproduced"  # by less than times scatter
     found = timed(threads=2)
     assert found.verdict == "not-run" and "were not timed alike" in found.reason
 
@@ -260,9 +262,37 @@ def test_a_level_measured_without_precision_is_not_near_everything():
 
 
 def test_the_control_of_an_order_is_its_reverse():
-    content = orderings(CNN, {"a": accuracy("x")}, image_records.Below(0.05), learned=("omniglot y, 1 step", "z"))
-    assert content.bounds == {"a": image_records.Below(0.05), "omniglot y − chance": image_records.LEARNED}
-    assert content.control == {"a": image_records.Above(0.05), "omniglot y − chance": image_records.Below(0.1)}
+    steps = tuple(f"omniglot LR, {steps}" for steps in ("1 step", "5 steps"))
+    content = orderings(IDS[2], {"a": accuracy(steps[0])}, image_records.Below(0.05), learned=steps)
+    assert content.bounds == {"a": image_records.Below(0.05), "omniglot LR − chance": image_records.LEARNED}
+    assert content.control == {"a": image_records.Above(0.05), "omniglot LR − chance": image_records.Below(0.1)}
+
+
+def test_the_command_of_a_claim_makes_its_cells_in_the_tier_that_judges_it(place):
+    told, methods = "arnold2021.s52-anil-omniglot", ["omniglot CNN(2) ANIL w/ LinNet", "omniglot CNN(2) ANIL"]
+    for tier, expected in ((None, "full"), ("lite", "lite"), ("full", "full")):
+        if tier is not None:
+            write(place, CNN, [record for name in methods for record in made_up(CNN, name, tier, 0.7)], tier)
+        command = shlex.split(CLAIMS[told].build().command)
+        assert command == ["python", "-m", "empirical", "sweep", CNN, "--tier", expected, "--method", *methods]
+    for claim in CLAIMS.values():
+        experiment, _, _, _, *methods = shlex.split(claim.build().command)[4:]
+        assert methods and set(methods) <= set(EXPERIMENTS[experiment].METHODS)
+
+
+def test_a_pruned_network_is_one_of_the_small_ones_size(place):
+    name = "omniglot CNN(4) MAML"
+    (record,) = made_up(IDS[1], name, "full", 0.9)
+    size = room2019.SCNN_SHARE["omniglot"]
+    shares = {"0": 1.0, "0.05": 0.9 * size, "0.1": 0.5 * size}
+    for threshold, study in record.details["studies"]["pruning"].items():
+        study |= {"share left": shares.get(threshold, 0.001), "accuracy": [shares.get(threshold, 0.001)] * 3}
+    found, told = room2019.pruned(image_records.Cell(record))
+    assert found == pytest.approx(0.9 * size) and "pruned at 0.05, which leaves 30" in told
+    for study in record.details["studies"]["pruning"].values():
+        study["share left"] = size + 0.01
+    with pytest.raises(NotRun, match="no threshold leaves so few weights"):
+        room2019.pruned(image_records.Cell(record))
 
 
 @pytest.mark.parametrize("dataset", arnold2021_cnn.DATASETS)
