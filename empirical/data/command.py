@@ -23,7 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("fetch", "download a data set from its official place, and check it"),
     ):
         added = actions.add_parser(action, help=about)
-        added.add_argument("name", help=f"of {', '.join(DATASETS)}")
+        there = [name for name, known in DATASETS.items() if action == "check" or known.downloads]
+        rest = "".join(f"; {name} is not downloaded from here" for name in DATASETS if name not in there)
+        added.add_argument("name", help=f"of {', '.join(there)}{rest}")
         added.add_argument(
             "--data",
             type=Path,
