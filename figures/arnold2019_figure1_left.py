@@ -1,4 +1,6 @@
-"""arnold2019, Figure 1 (left) and Table 1 "Synthetic": accuracy in R^100 after one step, along meta-training and at its end.
+"""arnold2019, Figures 1 (left) and A.5 (left) and Table 1 "Synthetic": accuracy in R^100 after one step.
+
+Along meta-training and at its end.
 
 Left: fresh points; LR from three starts at its printed rates, the others at a tenth of their printed outer rate, since they leave the
 finite numbers at the printed one. Right: the end, by what the adapted model is judged on; a line is what Table 1 prints. Levels: one
@@ -22,7 +24,7 @@ from .style import BLACK, BLUE, PURPLE, RED
 
 NAME = "arnold2019-figure1-left"
 SUMMARY = "linear separation in R^100: accuracy after one step, along meta-training and by reading"
-SOURCE = "arnold2019, Figure 1 (left) and Table 1 (Synthetic)"
+SOURCE = "arnold2019, Figures 1 (left) and A.5 (left) and Table 1 (Synthetic)"
 RECORD = "arnold2019/synthetic"
 SIZE = (9.4, 4.1)
 

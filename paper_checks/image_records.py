@@ -40,6 +40,7 @@ __all__ = [
     "levels",
     "orderings",
     "over_seeds",
+    "overfitted",
     "read",
     "same",
     "sum_of",
@@ -245,6 +246,16 @@ def gained(name: Name) -> Number:
     def of(found: Cell) -> Estimate:
         by_seed = found.by_seed() - found.by_seed("test_accuracy_from_scratch")
         return over_seeds(by_seed, f"{found}, minus the same untrained")
+
+    return Number((name,), of)
+
+
+def overfitted(name: Name) -> Number:
+    """By how much a cell is better on training tasks, before each is learned from, than on test tasks; of the last stretch of training."""
+
+    def of(found: Cell) -> Estimate:
+        training = found.guessing(found.record.learning_curve["training_accuracy"][-1])
+        return over_seeds(training - found.by_seed(), f"{found}, {training.mean():.4f} on training tasks")
 
     return Number((name,), of)
 

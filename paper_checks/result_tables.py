@@ -19,11 +19,12 @@ from .arnold2021 import figure1_left
 from .chen2019 import exact_experiment1, published_results
 from .chen2019 import records as shrinkage_records
 from .framework import NotRun
-from .published import TITLES, accuracies, results
+from .published import TITLES, accuracies, results, times
 
 if TYPE_CHECKING:
     from empirical.records import Record
 
+    from .image_records import Cell
     from .published import Result
 
 __all__ = ["Measured", "Printed", "Row", "Table", "tables"]
@@ -51,6 +52,12 @@ LEVELS = {
     },
 }
 """The claims that judge the numbers of a place, by data set."""
+COSTS = (
+    "Seconds of a meta-step, printed of a meta-batch on a Titan XP; measured are medians of five steps on a shared machine, good "
+    "to a tenth. Compare the ratios, to MAML with the same network."
+)
+PARAMETERS = {"model parameters": "model_parameters", "optimizer parameters": "optimizer_parameters"}
+"""What stands beside a time, and what a record calls it."""
 UNPRINTED = {
     ("arnold2021", True): ("Figures 3, B.2 and B.3", "Curves and bars, of which the paper prints no number."),
     ("arnold2021", False): (
@@ -150,6 +157,7 @@ def tables() -> list[Table]:
         _regression(),
         *_of("arnold2021", on_images),
         *_of("arnold2019", on_images),
+        _costs(on_images),
         *(_adaptation(experiment) for experiment in EXPERIMENTS),
     ]
 
@@ -181,6 +189,37 @@ def _of(paper: str, listed: Iterable[image_results.Row]) -> Iterator[Table]:
         if rest:
             title, remark = UNPRINTED[paper, linear]
             yield Table(paper, title, rest, remark=remark)
+
+
+def _costs(listed: Iterable[image_results.Row]) -> Table:
+    """Seconds and parameters of arnold2019's Table A3, against those of MAML with the same network."""
+    cells = {(row.data, row.method): row for row in listed if row.paper == "arnold2019" and row.whole}
+    printed, rows = times("arnold2019"), []
+    for (data, method), seconds in printed.items():
+        found, of_maml = cells[data, method], (data, f"{method.partition(' ')[0]} MAML")
+        row = replace(
+            _cell(found),
+            printed=Printed(seconds, decimals=2),
+            measured=None,
+            beside={"printed, × MAML": seconds / printed[of_maml]},
+            claims=((f"arnold2019.a4-times-{DATASETS[data]}", None),),
+        )
+        if found.cell is not None:
+            details, maml = found.cell.record.details, cells[of_maml].cell
+            taken, beside = details["seconds_per_meta_step"], dict(row.beside)
+            if maml is not None and _timed(maml) == _timed(found.cell):
+                beside["measured, × MAML"] = taken / maml.record.details["seconds_per_meta_step"]
+            beside |= {name: float(details[key]) for name, key in PARAMETERS.items()}
+            row = replace(row, measured=Measured(taken, None), beside=beside)
+        rows.append(row)
+    return Table("arnold2019", "Costs, A.4", tuple(rows), percent=False, remark=COSTS)
+
+
+def _timed(cell: Cell) -> list[object]:
+    """On what, and with how many tasks: times are compared where these are the same."""
+    record = cell.record
+    environment = [record.environment.get(key) for key in ("device", "threads", "compiled")]
+    return [record.tier, record.configuration["tasks_per_step"], *environment]
 
 
 def _cell(row: image_results.Row) -> Row:

@@ -23,6 +23,7 @@ from ..image_records import (
     levels,
     orderings,
     over_seeds,
+    overfitted,
     same,
     sum_of,
 )
@@ -147,6 +148,37 @@ for _d, _title in TITLES.items():
             note="As ineffective is read as: not better by 0.05, at the best of five rates; worse is ineffective too. The text names no "
             f"data set. {AT_BEST}. {STEPS_READ}",
             learned=linear(d, "LR+LinNet"),
+        )
+    )
+
+# --- no overfitting: 3 --------------------------------------------------------------------------------------------------
+
+NO_OVERFITTING = (
+    "No overfitting is read as: training tasks are not better by 0.02 than test tasks. Declared after the first runs"
+)
+for _d, _title in TITLES.items():
+    PAPER.claim(
+        f"s3-overfitting-linear-{_d}",
+        "3",
+        f"{_title}, linear models of 5.1 with LinNet: in our settings, there is no overfitting",
+    )(
+        lambda d=_d: orderings(
+            LINEAR,
+            {"training − test": overfitted(linear(d, "LR+LinNet"))},
+            Below(0.02),
+            note=f"{NO_OVERFITTING}. {STEPS_READ}",
+            learned=linear(d, "LR+LinNet"),
+        )
+    )
+    PAPER.claim(
+        f"s3-overfitting-{_d}", "3", f"{_title}, CNNs of 5.2 with LinNet: in our settings, there is no overfitting"
+    )(
+        lambda d=_d: orderings(
+            CNN,
+            {f"CNN({x}), training − test": overfitted(cell(d, x, "MAML w/ LinNet")) for x in (2, 3, 4, 6)},
+            Below(0.02),
+            note=NO_OVERFITTING,
+            learned=cell(d, 4, "MAML w/ LinNet"),
         )
     )
 

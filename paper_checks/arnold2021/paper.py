@@ -8,6 +8,7 @@ __all__ = ["PAPER"]
 
 LOCATORS = (
     *(f"({n})" for n in (1, 2, 3, 4, 5, 6, 7)),
+    "3",
     "(8), (9)",  # the missing ½ is one claim
     *(f"({n})" for n in range(10, 21)),
     "4.3",

@@ -1,10 +1,10 @@
 """The papers' own numbers, as data: curves and results read off their figures.
 
-One file of curves (PAPER_figures.csv) and one of results (PAPER_results.csv) for a paper, or of accuracies that it prints
-(PAPER_accuracies.csv). chen2019: the curves of Figures 5
-to 7 come from the lines of the vector graphics (error of a value about 0.001; the largest were thinned by points that move
-the line by less than 0.0005), those of Figure 3, Reptile alone, were read by eye (0.005). Step 0 is before adaptation.
-Losses are ½ Σ ((x − μ)/ξ)² per observation, a mean over 1000 test tasks.
+One file of curves (PAPER_figures.csv) and one of results (PAPER_results.csv) for a paper, or of accuracies and of times that it
+prints (PAPER_accuracies.csv, PAPER_times.csv). chen2019: the curves of Figures 5 to 7 come from the lines of the vector graphics
+(error of a value about 0.001; the largest were thinned by points that move the line by less than 0.0005), those of Figure 3,
+Reptile alone, were read by eye (0.005). Step 0 is before adaptation. Losses are ½ Σ ((x − μ)/ξ)² per observation, a mean over
+1000 test tasks.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ __all__ = [
     "digitised",
     "result",
     "results",
+    "times",
 ]
 
 TITLES = {"omniglot": "Omniglot", "cifar-fs": "CIFAR-FS", "mini-imagenet": "mini-ImageNet"}
@@ -166,3 +167,9 @@ def accuracy(paper: str, source: str, data: str, method: str) -> Accuracy:
         there = "; ".join(", ".join(key) for key in known)
         raise NotPublished(f"there is no accuracy {source}, {data}, {method} of {paper}; there are {there}")
     return known[source, data, method]
+
+
+@cache
+def times(paper: str) -> dict[tuple[str, str], float]:
+    """Seconds of a meta-gradient step on a whole meta-batch as printed, by data and method (arnold2019, Table A3). Raises NotPublished."""
+    return {(row["data"], row["method"]): float(row["seconds"]) for row in _rows(paper, "times")}

@@ -97,6 +97,8 @@ def _line(site: Site, table: Table, row: Row) -> Line:
 
 
 def _text(value: float, percent: bool, decimals: int | None = None) -> str:
+    if not percent and (value == 0 or value >= 1000) and float(value).is_integer():  # a count
+        return f"{value:,.0f}"
     shown, usual = (100 * value, 1) if percent else (value, 3)
     return f"{shown:.{usual if decimals is None else decimals}f}"
 

@@ -78,6 +78,7 @@ def made_up(
     scatter = np.random.default_rng(0)
     shifts, tasks = 1e-4 * scatter.normal(size=scale.seeds), 0.01 * scatter.normal(size=setting.test_tasks)
     tasks, shifts, found = tasks - tasks.mean(), shifts - shifts.mean(), []
+    size = sum(weight.numel() for weight in setting.module().parameters())
     for number, (inner, outer) in enumerate(setting.rates):
         own = level[number] if isinstance(level, list) else level
         by_seed = [None] * scale.seeds if own is None else (own + shifts).tolist()
@@ -98,6 +99,8 @@ def made_up(
                 {
                     "diverged_at": [7 if own is None else None] * scale.seeds,
                     "seconds_per_meta_step": seconds,
+                    "model_parameters": size,
+                    "optimizer_parameters": setting.parameters() - size,
                     "test_accuracy_per_seed": by_seed,
                     "validation_accuracy_per_seed": [preferred] * scale.seeds,
                     # meta-training is worth nothing to logistic regression
