@@ -123,6 +123,22 @@ def test_the_episodes_are_the_recorded_ones():
     assert f"\n```\n{table(record('empirical/episodes.json'))}\n```\n" in BENCHMARKS
 
 
+def test_records_of_images_tell_the_deviations_of_now():
+    from empirical.experiments import EXPERIMENTS as RUN
+    from paper_checks import recorded
+
+    for id in ("arnold2021/linear-images", "arnold2021/cnn", "arnold2019/omniglot-linear", "arnold2019/cnn"):
+        named = {each: s for name, s in RUN[id].SETTINGS.items() for each in s.candidates(name).values()}
+        for tier in ("full", "lite"):
+            try:
+                found = recorded.read(id, None, tier)
+            except recorded.MissingRecord:
+                continue
+            assert {name: r.details["deviations"] for name, r in found.items()} == {
+                name: list(named[name].deviations) for name in found
+            }
+
+
 def test_the_results_are_the_recorded_ones():
     from paper_checks.image_results import missing, rows, tables
 

@@ -68,6 +68,28 @@ CELLS = [
 ]
 
 
+READ = "not printed: queries, read as many as shots"
+CLASSES = {
+    "omniglot": ("printed: 1,200, 100 and 423 characters, of the 1,623 that there are; here 1,100, 100 and 423",)
+}
+
+
+def _deviations(dataset: str, layers: int, method: str, rates: int) -> tuple[str, ...]:
+    found = [READ, *CLASSES.get(dataset, ())]
+    found.append("not printed: Adam, meta-batches of 16 and 60,000 meta-iterations, where the figures' axes end")
+    if rates > 1:
+        found.append("not printed: rates; the validation tasks choose, those of CNN(2) or of CNN(4)")
+    elif method in ("CFC1", "CFC10"):
+        found.append("not printed: rates and layers of CFC, read as KFC's")
+    elif method != "MAML" and layers != 2:
+        found.append("not printed: rates, read as those of CNN(2)")
+    if method in ("KFC", "CFC1", "CFC10"):
+        found.append("printed: a learnable factor; here one for each weight, the printed sizes have one for each entry")
+    if dataset == "mini-imagenet":
+        found.append("not printed: a fixed number of training tasks, read as the other data sets' 20,000")
+    return tuple(found)
+
+
 def _setting(dataset: str, layers: int, method: str) -> Setting:
     protocol = PROTOCOLS[dataset]
     if method != "MAML":
@@ -88,6 +110,7 @@ def _setting(dataset: str, layers: int, method: str) -> Setting:
         split=protocol.split,
         pool=20_000,
         studies=LAYER_STUDIES if (layers, method) == (4, "MAML") else (),
+        deviations=_deviations(dataset, layers, method, len(rates)),
     )
 
 
@@ -103,6 +126,12 @@ def _bound(dataset: str) -> Setting:
         rates=tuple((rate, 0.0) for rate in BOUND_RATES),
         iterations=0,
         test_tasks=BOUND_TASKS,
+        deviations=(
+            READ,
+            *CLASSES.get(dataset, ()),
+            f"not printed: convergence, read as {BOUND_STEPS} steps on {protocol.sufficient} images of each class; the validation tasks "
+            "choose the rate",
+        ),
         split=protocol.split,
     )
 

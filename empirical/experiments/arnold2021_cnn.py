@@ -66,6 +66,28 @@ LARGER = 5.0
 UPDATES = {"MSGD": "meta-sgd", "MC": "meta-curvature", "T-Nets": "t-nets", "meta-KFO": "meta-kfo"}
 
 
+def _deviations(dataset: str, layers: int, extra: str, searched: bool, printed: bool) -> tuple[str, ...]:
+    found = ["not printed: queries, read as many as shots", "not printed: 60,000 meta-iterations, read as arnold2019's"]
+    found.append(f"not printed: inner steps, read as {STEPS}, as in eq. (1)")
+    if searched:
+        found.append(
+            f"not printed: rates; the validation tasks choose, printed ones of CNN(2) or an inner rate {LARGER:g} times as large"
+        )
+    elif not printed:
+        found.append("not printed: rates, read as those of CNN(2)")
+    if extra == "LinNet":
+        found.append("not printed: the widths of the two linear layers, read as the last two of 256-128-64-64")
+    if extra == "meta-KFO":
+        found.append(
+            "printed: Algorithm 1 adapts the meta-optimizer inside a task, (22) and (26) do not; here as these"
+        )
+    if layers == 1:
+        found.append("not printed: the network of one layer")
+    if dataset == "cifar-fs":
+        found.append("not printed: stride and pooling of CIFAR-FS, read as Omniglot's stride and no max-pooling")
+    return tuple(found)
+
+
 def _setting(dataset: str, layers: int, method: str) -> Setting:
     learner, _, extra = method.partition(" w/ ")
     inner, outer = RATES[dataset].get(method, RATES[dataset]["MAML"])
@@ -82,7 +104,13 @@ def _setting(dataset: str, layers: int, method: str) -> Setting:
         rates=((inner, outer), (round(LARGER * inner, 4), outer)) if searched else ((inner, outer),),
         learner=learner,
         update=UPDATES.get(extra, "sgd"),
+        deviations=_deviations(dataset, layers, extra, searched, printed),
     )
+
+
+def _other_steps(setting: Setting) -> Setting:
+    told = tuple(each.replace(f"read as {STEPS}, as in eq. (1)", f"here {OTHER_STEPS}") for each in setting.deviations)
+    return replace(setting, steps=OTHER_STEPS, deviations=told)
 
 
 TABLES: dict[str, tuple[tuple[int, str], ...]] = {
@@ -102,7 +130,7 @@ SETTINGS = {
     for cell in TABLES[table]
 }
 SETTINGS |= {
-    f"{cell_name(dataset, 2, 'MAML')}, {OTHER_STEPS} steps": replace(_setting(dataset, 2, "MAML"), steps=OTHER_STEPS)
+    f"{cell_name(dataset, 2, 'MAML')}, {OTHER_STEPS} steps": _other_steps(_setting(dataset, 2, "MAML"))
     for dataset in DATASETS
 }
 METHODS = tuple(SETTINGS)

@@ -24,6 +24,8 @@ RATES = {  # Table D.5, adaptation and meta
 }
 SUFFICIENT = {"omniglot": 15, "cifar-fs": 100, "mini-imagenet": 100}
 """Images of each class that the upper bound is trained on; Omniglot has 20, five of them queries."""
+READ = ("not printed: queries, read as many as shots",)
+TRAINED = ("not printed: Adam and meta-batches of 16, read as the CNNs'", "not printed: 20,000 meta-iterations")
 BOUND_STEPS, BOUND_RATES, BOUND_TASKS = 200, (0.01, 0.1, 1.0), 100
 
 
@@ -44,6 +46,7 @@ def _settings() -> dict[str, Setting]:
                     rates=(pair,),
                     iterations=20_000,
                     studies=("collapsing",) if added else (),
+                    deviations=(*READ, *TRAINED, f"not printed: inner steps, here {steps}"),
                 )
         found[f"{dataset} upper bound"] = Setting(
             dataset,
@@ -55,6 +58,11 @@ def _settings() -> dict[str, Setting]:
             rates=tuple((rate, 0.0) for rate in BOUND_RATES),
             iterations=0,
             test_tasks=BOUND_TASKS,
+            deviations=(
+                *READ,
+                f"not printed: sufficient data, read as {SUFFICIENT[dataset]} images of each class",
+                f"not printed: how the bound is trained, read as {BOUND_STEPS} gradient steps; the validation tasks choose the rate",
+            ),
         )
     return found
 

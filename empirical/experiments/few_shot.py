@@ -114,6 +114,7 @@ class Setting:
         pool: training tasks, where there is a fixed number of them.
         studies: what else is measured, names of the experiment's own studies.
         compile: compile the step where there are enough meta-iterations.
+        deviations: what of this is not printed, or printed otherwise, and how it was read; told in the record.
     """
 
     dataset: str
@@ -132,6 +133,7 @@ class Setting:
     pool: int | None = None
     studies: tuple[str, ...] = ()
     compile: bool = True
+    deviations: tuple[str, ...] = ()
 
     def tasks(self) -> FewShotTasks:
         """Tasks of all three splits; a pool is of training tasks alone, since test tasks are the same ones anyway."""
@@ -460,6 +462,7 @@ class _Run:
             details={
                 "fingerprint": self.key,
                 "data": repr(self.tasks),
+                "deviations": list(setting.deviations),
                 "chance": 1 / setting.ways,
                 "diverged_at": [None if i < 0 else i for i in diverged],
                 "seconds_per_meta_step": None if seconds is None else float(f"{seconds:.4g}"),
@@ -480,7 +483,7 @@ class _Run:
 def declaration(setting: Setting, inner: float, outer: float, tier: Tier) -> dict[str, Any]:
     """What a record says of its protocol, as plain JSON data: the setting as the tier runs it, and the tier."""
     declared = asdict(setting) | {"inner_lr": inner, "outer_lr": outer, "tier": asdict(tier)}
-    del declared["rates"]
+    del declared["rates"], declared["deviations"]
     return json.loads(json.dumps(declared))
 
 

@@ -149,5 +149,6 @@ def _told(record: Record) -> tuple[tuple[str, str], ...]:
         "versions": versions,
         "code": commit or code.get("package_version") or "",
         "source digest": code.get("source_sha256", "")[:12],
+        "deviations": "; ".join(record.details.get("deviations", [])),
     }
     return tuple((name, text) for name, text in lines.items() if text)

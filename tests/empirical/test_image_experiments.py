@@ -95,6 +95,9 @@ def test_every_cell_can_be_built_and_lite_is_a_budget(module):
         if setting.iterations:
             spent = lite.iterations * lite.work()
             assert lite.iterations in (10, setting.iterations) or spent == pytest.approx(3e12, rel=0.15), name
+        assert setting.deviations and all(
+            told.startswith(("not printed: ", "printed: ")) for told in setting.deviations
+        )
         json.dumps(few_shot.declaration(full, *setting.rates[0], module.TIERS["full"]))
 
 
@@ -116,8 +119,9 @@ def test_multiplications_counted_by_shapes_are_those_of_a_step_on_numbers(update
 
 
 def test_a_record_says_what_was_measured_and_how():
-    cells = {"search": replace(CELL, rates=((0.1, 0.003), (0.2, 0.001)))}
+    cells = {"search": replace(CELL, rates=((0.1, 0.003), (0.2, 0.001)), deviations=("not printed: all of it",))}
     first, second = run(cells)
+    assert first.details["deviations"] == ["not printed: all of it"] and "deviations" not in first.configuration
     assert (first.setting, second.setting) == ("search, inner 0.1, outer 0.003", "search, inner 0.2, outer 0.001")
     assert first.configuration == few_shot.declaration(TINY.cut(cells["search"]), 0.1, 0.003, TINY)
     assert first.seeds == [0, 1] and first.parameter_count == first.details["model_parameters"] == 9795
