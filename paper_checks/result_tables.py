@@ -15,6 +15,7 @@ import numpy as np
 from . import image_results
 from .arnold2019 import records as synthetic_records
 from .arnold2019 import synthetic
+from .arnold2019.image_experiments import timed_on
 from .arnold2021 import figure1_left
 from .chen2019 import exact_experiment1, published_results
 from .chen2019 import records as shrinkage_records
@@ -24,7 +25,6 @@ from .published import TITLES, accuracies, results, times
 if TYPE_CHECKING:
     from empirical.records import Record
 
-    from .image_records import Cell
     from .published import Result
 
 __all__ = ["Measured", "Printed", "Row", "Table", "tables"]
@@ -207,19 +207,12 @@ def _costs(listed: Iterable[image_results.Row]) -> Table:
         if found.cell is not None:
             details, maml = found.cell.record.details, cells[of_maml].cell
             taken, beside = details["seconds_per_meta_step"], dict(row.beside)
-            if maml is not None and _timed(maml) == _timed(found.cell):
+            if maml is not None and timed_on(maml) == timed_on(found.cell):
                 beside["measured, × MAML"] = taken / maml.record.details["seconds_per_meta_step"]
             beside |= {name: float(details[key]) for name, key in PARAMETERS.items()}
             row = replace(row, measured=Measured(taken, None), beside=beside)
         rows.append(row)
     return Table("arnold2019", "Costs, A.4", tuple(rows), percent=False, remark=COSTS)
-
-
-def _timed(cell: Cell) -> list[object]:
-    """On what, and with how many tasks: times are compared where these are the same."""
-    record = cell.record
-    environment = [record.environment.get(key) for key in ("device", "threads", "compiled")]
-    return [record.tier, record.configuration["tasks_per_step"], *environment]
 
 
 def _cell(row: image_results.Row) -> Row:

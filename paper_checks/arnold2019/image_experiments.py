@@ -453,18 +453,21 @@ def _model_sizes(dataset: str, method: str) -> Number:
     return Number((cell(dataset, 2, method), cell(dataset, 2, "MAML")), ratio)
 
 
+def timed_on(found: Cell) -> str:
+    """What has to be the same of two cells for their times to be compared."""
+    environment = [found.record.environment.get(key) for key in ("device", "threads", "compiled")]
+    return str([found.record.tier, *environment])
+
+
 def _times(dataset: str) -> dict[str, Number]:
     """How many times as long as another's a method's meta-iteration takes."""
 
     def ratio(first: Cell, second: Cell) -> Estimate:
-        records = [first.record, second.record]
-        machines = [str([r.environment.get(key) for key in ("device", "threads", "compiled")]) for r in records]
-        if machines[0] != machines[1]:
-            raise NotRun(f"{' and '.join(r.setting for r in records)} were not timed alike: {' and '.join(machines)}")
-        above, below = (r.details["seconds_per_meta_step"] for r in records)
-        return Estimate(
-            above / below, TIMING_ERROR * above / below, f"{records[0].tier}, {above:g} s against {below:g} s"
-        )
+        on = [timed_on(each) for each in (first, second)]
+        if on[0] != on[1]:
+            raise NotRun(f"{first} and {second} were not timed alike: {' and '.join(on)}")
+        above, below = (each.record.details["seconds_per_meta_step"] for each in (first, second))
+        return Estimate(above / below, TIMING_ERROR * above / below, f"{first}, {above:g} s; {second}, {below:g} s")
 
     pairs = [((4, "KFC"), (4, "MAML")), ((2, "KFC"), (2, "MAML"))]
     pairs += [pair for rank in ("CFC1", "CFC10") for pair in (((2, rank), (2, "MAML")), ((2, "KFC"), (2, rank)))]
