@@ -139,6 +139,17 @@ def test_records_of_images_tell_the_deviations_of_now():
             }
 
 
+def test_how_far_upper_bounds_have_converged_is_what_the_records_say():
+    from paper_checks.image_records import read
+
+    bounds = [
+        read("arnold2019/cnn", f"{data} CNN(2) upper bound", "lite").by_seed("test_accuracy_on_support").mean()
+        for data in ("omniglot", "cifar-fs")
+    ]
+    told = "{:.0f} % on Omniglot, but {:.0f} % on CIFAR-FS, where 100 steps are no convergence"
+    assert told.format(*(100 * each for each in bounds)) in flat(PAGES["docs/deviations.md"])
+
+
 def test_the_results_are_the_recorded_ones():
     from paper_checks.image_results import missing, rows, tables
 
