@@ -554,6 +554,24 @@ def test_what_was_found_of_layers_is_what_the_records_say():
     assert verdicts()["arnold2021.s53-improve-omniglot"] == "not-reproduced"
 
 
+def test_what_was_found_of_costs_is_printed_and_recorded():
+    from paper_checks.arnold2019.image_experiments import TIMING_ERROR, timed_on
+    from paper_checks.image_records import read
+    from paper_checks.published import times
+
+    printed = times("arnold2019")
+    ratios = [
+        s / printed[data, method.replace("KFC", "MAML")] for (data, method), s in printed.items() if "KFC" in method
+    ]
+    kfc, maml = (read("arnold2019/cnn", f"cifar-fs CNN(2) {method}", "lite") for method in ("KFC", "MAML"))
+    assert timed_on(kfc) == timed_on(maml)
+    ratio = kfc.record.details["seconds_per_meta_step"] / maml.record.details["seconds_per_meta_step"]
+    told = (
+        f"{min(ratios):.1f} to {max(ratios):.1f} times as long as one with MAML; ours takes {ratio:.2f} times as long"
+    )
+    assert told in flat(FINDINGS) and abs(ratio - 1) < TIMING_ERROR
+
+
 def test_what_was_found_of_the_printed_tables_is_what_the_claims_found():
     from paper_checks.published import accuracy
 
