@@ -10,6 +10,7 @@ printed as the split, there are 1,623 (see `empirical.data.splits`).
 from __future__ import annotations
 
 from . import few_shot
+from .arnold2019_cnn import CLASSES
 from .few_shot import Network, Setting
 
 ID = "arnold2019/omniglot-linear"
@@ -31,7 +32,7 @@ def _setting(rates: tuple[float, float], update: str = "sgd", linnet: tuple[int,
         tasks_per_step=32,
         split="arnold2019",
         deviations=(
-            "printed: 1,200, 100 and 423 characters, of the 1,623 that there are; here 1,100, 100 and 423",
+            *CLASSES["omniglot"],
             "not printed: queries, read as one for each class",
             *(() if update == "sgd" else ("not printed: whether biases have a meta-optimizer; here they have",)),
             *(

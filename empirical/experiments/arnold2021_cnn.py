@@ -9,8 +9,6 @@ and (26) have it. The rates of other X, and of T-Nets, are several candidates, a
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from . import few_shot
 from .few_shot import Network, Setting, cell_name
 
@@ -66,9 +64,10 @@ LARGER = 5.0
 UPDATES = {"MSGD": "meta-sgd", "MC": "meta-curvature", "T-Nets": "t-nets", "meta-KFO": "meta-kfo"}
 
 
-def _deviations(dataset: str, layers: int, extra: str, searched: bool, printed: bool) -> tuple[str, ...]:
+def _deviations(dataset: str, layers: int, extra: str, steps: int, searched: bool, printed: bool) -> tuple[str, ...]:
     found = ["not printed: queries, read as many as shots", "not printed: 60,000 meta-iterations, read as arnold2019's"]
-    found.append(f"not printed: inner steps, read as {STEPS}, as in eq. (1)")
+    read = f"read as {STEPS}, as in eq. (1)" if steps == STEPS else f"here {steps}"
+    found.append(f"not printed: inner steps, {read}")
     if searched:
         found.append(
             f"not printed: rates; the validation tasks choose, printed ones of CNN(2) or an inner rate {LARGER:g} times as large"
@@ -88,7 +87,7 @@ def _deviations(dataset: str, layers: int, extra: str, searched: bool, printed: 
     return tuple(found)
 
 
-def _setting(dataset: str, layers: int, method: str) -> Setting:
+def _setting(dataset: str, layers: int, method: str, steps: int = STEPS) -> Setting:
     learner, _, extra = method.partition(" w/ ")
     inner, outer = RATES[dataset].get(method, RATES[dataset]["MAML"])
     printed = layers == 2 and method in RATES[dataset]
@@ -99,18 +98,13 @@ def _setting(dataset: str, layers: int, method: str) -> Setting:
         ways=5,
         shots=5,
         queries=5,
-        steps=STEPS,
+        steps=steps,
         network=Network(layers, "arnold2021", LINNET if extra == "LinNet" else ()),
         rates=((inner, outer), (round(LARGER * inner, 4), outer)) if searched else ((inner, outer),),
         learner=learner,
         update=UPDATES.get(extra, "sgd"),
-        deviations=_deviations(dataset, layers, extra, searched, printed),
+        deviations=_deviations(dataset, layers, extra, steps, searched, printed),
     )
-
-
-def _other_steps(setting: Setting) -> Setting:
-    told = tuple(each.replace(f"read as {STEPS}, as in eq. (1)", f"here {OTHER_STEPS}") for each in setting.deviations)
-    return replace(setting, steps=OTHER_STEPS, deviations=told)
 
 
 TABLES: dict[str, tuple[tuple[int, str], ...]] = {
@@ -130,7 +124,7 @@ SETTINGS = {
     for cell in TABLES[table]
 }
 SETTINGS |= {
-    f"{cell_name(dataset, 2, 'MAML')}, {OTHER_STEPS} steps": _other_steps(_setting(dataset, 2, "MAML"))
+    f"{cell_name(dataset, 2, 'MAML')}, {OTHER_STEPS} steps": _setting(dataset, 2, "MAML", OTHER_STEPS)
     for dataset in DATASETS
 }
 METHODS = tuple(SETTINGS)

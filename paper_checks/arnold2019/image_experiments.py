@@ -42,7 +42,7 @@ THRESHOLDS = {"omniglot": 0.30, "cifar-fs": 0.5, "mini-imagenet": 0.075}
 SCNN_SHARE = {dataset: sizes[2] / sizes[4] for dataset, sizes in MODELS.items()}
 """What SCNN, which is CNN(2), has of the parameters of CNN(4)."""
 TIMING_ERROR = 0.1
-"""Of a ratio of two times: methods that do strictly more than another have come out this much faster."""
+"""Of a ratio of two times: methods that do strictly more than another have come out about this much faster."""
 TO_SIZE = (
     "Pruned is read as: to at most the size of SCNN, by that of the recorded thresholds which leaves the most. What the printed one leaves "
     "hangs on the length of training. Declared after the first runs"
