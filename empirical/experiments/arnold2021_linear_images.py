@@ -69,4 +69,4 @@ def _settings() -> dict[str, Setting]:
 
 SETTINGS = _settings()
 METHODS = tuple(SETTINGS)
-run = few_shot.runner(ID, SETTINGS, TIERS, STUDIES)
+run = few_shot.runner(ID, SETTINGS, TIERS, STUDIES, along=("collapsing",))

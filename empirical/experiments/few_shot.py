@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from math import prod
@@ -286,11 +286,12 @@ def runner(
     settings: Mapping[str, Setting],
     tiers: Mapping[str, Tier] = TIERS,
     studies: Mapping[str, Study] = {},
+    along: Collection[str] = (),
 ) -> Callable[..., list[Record]]:
-    """The `run` of an experiment's module."""
+    """The `run` of an experiment's module; `along`: the studies, all of accuracies, that every look along training makes too."""
 
     def prepared(tier, name, device, seed, progress, work) -> _Run:
-        return _Run(experiment, settings[name], name, tier, tiers[tier], studies, device, seed, progress, work)
+        return _Run(experiment, settings[name], name, tier, tiers[tier], studies, along, device, seed, progress, work)
 
     of_methods = methods.runner(settings, prepared)
 
@@ -322,10 +323,11 @@ def learner_of(setting: Setting, rates: Tensor | float, **options: Any) -> MAML:
 class _Run:
     """One setting: meta-training and test."""
 
-    def __init__(self, experiment, setting, name, tier_name, tier, studies, device, seed, progress, work):
+    def __init__(self, experiment, setting, name, tier_name, tier, studies, along, device, seed, progress, work):
         self.experiment, self.name, self.tier_name, self.tier = experiment, name, tier_name, tier
         self.setting: Setting = tier.cut(setting)
         self.studies = {study: studies[study] for study in setting.studies}
+        self.along = [study for study in setting.studies if study in along]
         self.device, self.seed, self.progress, self.work = device, seed, progress, work
         self.seeds = [seed + s for s in range(tier.seeds)]
         self.runs = [(s, *pair) for s in self.seeds for pair in setting.rates]
@@ -355,12 +357,19 @@ class _Run:
             description=self.name,
         )
         few = list(self._drawn(trainer, "test", min(self.tier.look_tasks, setting.test_tasks)))
-        curve = Looks(self.work, self.key).along(
-            trainer,
-            self.tier.looked(setting.iterations),
-            lambda: surviving(learner, trainer, few).mean(1),
-            self.progress,
-        )
+
+        def look() -> dict[str, Any]:
+            lost, now = (trainer.diverged_at >= 0).cpu().numpy(), Trained(setting, learner, trainer, few, self.seed)
+            return {
+                "accuracy": rounded(surviving(learner, trainer, few).mean(1)),
+                **{
+                    name: _by_run(self.studies[name](now), lambda v: rounded(np.where(lost, np.nan, v)))
+                    for name in self.along
+                },
+            }
+
+        places = self.tier.looked(setting.iterations)
+        curve = Looks(self.work, self.key).along(trainer, places, look, self.progress)
         test = list(self._drawn(trainer, "test", setting.test_tasks))
         self._tell(f"on {setting.test_tasks} test tasks")
         measured = {
@@ -452,7 +461,7 @@ class _Run:
             parameter_count=sum(value[0].numel() for value in trainer.learned.values()),
             learning_curve={
                 "meta_iteration": list(curve),
-                "test_accuracy": [[values[run] for run in mine] for values in curve.values()],
+                "test_accuracy": [[look["accuracy"][run] for run in mine] for look in curve.values()],
                 # of the tasks met since the row before, each before it is learned from
                 "training_accuracy": [None, *(rounded(row[mine]) for row in training)],
             },
@@ -473,8 +482,10 @@ class _Run:
                 # None for a run that has diverged
                 **{f"{what}_per_seed": rounded(values[mine].mean(1)) for what, values in measured.items()},
                 "test_accuracy_per_task": rounded(measured["test_accuracy"][alive].mean(0)) if alive else None,
-                "studies": {
-                    name: {what: _of(values, mine) for what, values in s.items()} for name, s in studies.items()
+                "studies": _by_run(studies, lambda values: rounded(values[mine])),
+                # by look, as in the learning curve; None from where a run has diverged
+                "studies_along_training": {
+                    name: _table([look[name] for look in curve.values()], mine) for name in self.along
                 },
             },
         )
@@ -487,8 +498,15 @@ def declaration(setting: Setting, inner: float, outer: float, tier: Tier) -> dic
     return json.loads(json.dumps(declared))
 
 
-def _of(values: Any, mine: list[int]) -> Any:
-    """The runs of one record, where a study has measured all: accuracies (R,) at the bottom of its mappings."""
-    if isinstance(values, np.ndarray):
-        return rounded(values[mine])
-    return {name: _of(value, mine) for name, value in values.items()} if isinstance(values, Mapping) else values
+def _by_run(values: Any, change: Callable[[np.ndarray], Any]) -> Any:
+    """What a study has measured, its accuracies (R,) changed, which are at the bottom of its mappings."""
+    if isinstance(values, Mapping):
+        return {name: _by_run(value, change) for name, value in values.items()}
+    return change(values) if isinstance(values, np.ndarray) else values
+
+
+def _table(looks: Sequence[Any], mine: list[int]) -> Any:
+    """Mappings of equal names with lists by run at their bottom, as one such mapping: a row for each, of these runs."""
+    if isinstance(looks[0], Mapping):
+        return {name: _table([look[name] for look in looks], mine) for name in looks[0]}
+    return [[values[run] for run in mine] for values in looks]

@@ -176,7 +176,7 @@ class _Run:
         curve = Looks(self.work, self.key).along(
             trainer,
             self.tier.evaluated(),
-            lambda: surviving(learner, trainer, test).mean(1),
+            lambda: {"accuracy": rounded(surviving(learner, trainer, test).mean(1))},
             self.progress,
         )
         final = surviving(learner, trainer, test)
@@ -250,7 +250,7 @@ class _Run:
             parameter_count=sum(value[0].numel() for value in trainer.learned.values()),
             learning_curve={
                 "meta_iteration": list(curve),
-                "test_accuracy": [[values[run] for run in mine] for values in curve.values()],
+                "test_accuracy": [[look["accuracy"][run] for run in mine] for look in curve.values()],
                 # of the tasks met since the row before, each before it is learned from
                 "training_accuracy": [None, *(rounded(row[mine]) for row in training)],
             },

@@ -1,10 +1,11 @@
-"""Accuracies on test tasks along meta-training, kept beside the checkpoint, so that a killed run measures nothing twice."""
+"""What is measured along meta-training, kept beside the checkpoint, so that a killed run measures nothing twice."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,6 @@ from .. import records
 from ..meta_learners.maml import MAML
 from ..progress import Progress
 from ..trainer import CheckpointError, Trainer
-from .methods import rounded
 
 
 def accuracies(
@@ -35,7 +35,7 @@ def surviving(
 
 
 class Looks:
-    """Numbers by meta-iteration, each a list by run, with None for what is not finite.
+    """What was measured, by meta-iteration: plain JSON data, "accuracy" in it, by run, with None for what is not finite.
 
     Args:
         work: the run's own folder; None keeps nothing.
@@ -48,13 +48,13 @@ class Looks:
     def __init__(self, work: Path | None, key: str):
         self._file = None if work is None else work / "tested.json"
         self._key = key
-        self._found: dict[str, list[float | None]] = {}
+        self._found: dict[str, dict[str, Any]] = {}
         if self._file is None or not self._file.exists():
             return
         try:
             found = json.loads(self._file.read_text())
             of_this_run = found["fingerprint"] == key
-            self._found = dict(found["accuracy"])
+            self._found = dict(found["found"])
         except (ValueError, TypeError, KeyError):
             raise CheckpointError(
                 f"{self._file} is damaged: delete it and what stands beside it to run anew."
@@ -68,10 +68,10 @@ class Looks:
         self,
         trainer: Trainer,
         places: Sequence[int],
-        measure: Callable[[], np.ndarray],
+        measure: Callable[[], dict[str, Any]],
         progress: Progress | None = None,
-    ) -> dict[int, list[float | None]]:
-        """Train to each of these meta-iterations and measure (R,) there, but for what a killed run has measured.
+    ) -> dict[int, dict[str, Any]]:
+        """Train to each of these meta-iterations and measure there, but for what a killed run has measured.
 
         Raises CheckpointError where the trainer's checkpoint is past a place that was not measured.
         """
@@ -81,9 +81,9 @@ class Looks:
         for at in places:
             trainer.fit(at)
             if self._missing(at, trainer):
-                self._keep(at, rounded(measure()))
+                self._keep(at, measure())
             if bar and at >= begun:
-                bar(at, ", ".join("diverged" if a is None else f"{a:.4f}" for a in self._found[str(at)]))
+                bar(at, ", ".join("diverged" if a is None else f"{a:.4f}" for a in self._found[str(at)]["accuracy"]))
         return {at: self._found[str(at)] for at in places}
 
     def _missing(self, at: int, trainer: Trainer) -> bool:
@@ -96,8 +96,8 @@ class Looks:
             )
         return True
 
-    def _keep(self, at: int, values: list[float | None]) -> None:
-        self._found[str(at)] = values
+    def _keep(self, at: int, measured: dict[str, Any]) -> None:
+        self._found[str(at)] = measured
         if self._file is not None:
-            text = json.dumps({"fingerprint": self._key, "accuracy": self._found}) + "\n"
+            text = json.dumps({"fingerprint": self._key, "found": self._found}) + "\n"
             records.write_text(self._file, text)

@@ -73,8 +73,8 @@ class _Bars:
         return lambda now, note: None
 
 
-def run(settings, tier=TINY, studies=STUDIES, **options):
-    return few_shot.runner("made/made", settings, {"tiny": tier}, studies)("tiny", **options)
+def run(settings, tier=TINY, studies=STUDIES, along=(), **options):
+    return few_shot.runner("made/made", settings, {"tiny": tier}, studies, along)("tiny", **options)
 
 
 def trained(setting):
@@ -186,7 +186,7 @@ def test_a_killed_run_goes_on_to_the_same_record(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         run(cells, work=tmp_path)
     monkeypatch.setattr(Trainer, "fit", fit)
-    looked = json.loads((tmp_path / "maml" / "tested.json").read_text())["accuracy"]
+    looked = json.loads((tmp_path / "maml" / "tested.json").read_text())["found"]
     assert list(looked) == ["0", "2"]
     bars = _Bars()
     again = run(cells, work=tmp_path, progress=bars)[0]
@@ -248,6 +248,43 @@ def test_a_collapsed_network_starts_where_the_network_is():
     after = accuracies(made.learner, made.trainer.learned, made.test).mean(1)
     assert found["collapsed, not adapted"] == pytest.approx(before)
     assert not np.array_equal(found["collapsed, then adapted"], after)
+
+
+def test_a_study_along_training_is_made_of_what_is_trained_so_far_and_by_no_killed_run_twice(tmp_path, monkeypatch):
+    cells = {"MAML": replace(CELL, network=Network(linnet=(16, 8)), studies=("collapsing",), rates=((0.1, 0.01),))}
+    tier = replace(TINY, look_tasks=TINY.test_tasks)
+    (record,) = run(cells, tier, along=("collapsing",))
+    found = record.details["studies_along_training"]["collapsing"]
+    by_rate = "collapsed, then adapted, by factor of the rate"
+    # the last look is at the tasks of the study at the end
+    for what in ("collapsed, then adapted", "collapsed, not adapted"):
+        assert found[what][-1] == record.details["studies"]["collapsing"][what]
+        assert len(found[what]) == len(record.learning_curve["meta_iteration"])
+    assert found[by_rate]["1"] == found["collapsed, then adapted"] != found[by_rate]["30"]
+    (begun,) = run({"MAML": replace(cells["MAML"], iterations=2)}, replace(tier, looks=1), along=("collapsing",))
+    assert begun.details["studies"]["collapsing"][by_rate]["30"] == found[by_rate]["30"][1] != found[by_rate]["30"][0]
+
+    fit = Trainer.fit
+
+    def killed(self, at):
+        fit(self, at)
+        if at == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Trainer, "fit", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(cells, tier, along=("collapsing",), work=tmp_path)
+    monkeypatch.setattr(Trainer, "fit", fit)
+    (again,) = run(cells, tier, along=("collapsing",), work=tmp_path)
+    assert again.details["studies_along_training"] == record.details["studies_along_training"]
+    assert run(cells, tier)[0].details["studies_along_training"] == {}
+
+
+def test_a_study_along_training_has_no_accuracy_where_a_run_has_diverged():
+    cell = replace(CELL, network=Network(linnet=(16, 8)), studies=("collapsing",), rates=((0.1, 0.01), (0.1, 1e30)))
+    fine, lost = run({"search": cell}, along=("collapsing",))
+    rows = [each.details["studies_along_training"]["collapsing"]["collapsed, then adapted"] for each in (fine, lost)]
+    assert None not in rows[0][-1] and rows[1][0] == rows[0][0] and rows[1][-1] == [None, None]
 
 
 def test_what_diverges_while_it_is_timed_had_not_diverged_when_it_was_measured(monkeypatch):

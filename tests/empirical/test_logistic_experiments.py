@@ -147,7 +147,7 @@ def test_what_is_finished_is_not_run_again_and_what_is_damaged_is_said(tmp_path,
     (folder / "tested.json").unlink()
     with pytest.raises(CheckpointError, match="no test of meta-iteration 0: delete it"):
         run(settings, work=tmp_path)
-    (folder / "tested.json").write_text('{"fingerprint": "another", "accuracy": {}}')
+    (folder / "tested.json").write_text('{"fingerprint": "another", "found": {}}')
     with pytest.raises(CheckpointError, match="other settings"):
         run(settings, work=tmp_path)
     with pytest.raises(ValueError, match="no method 'KLon'"):
