@@ -40,6 +40,7 @@ __all__ = [
     "collect",
     "draw_curve",
     "draw_layers",
+    "draw_rows",
     "draw_spread",
     "foot",
     "head",
@@ -290,7 +291,11 @@ def draw_curve(axes: Axes, cell: Cell, look: Look, name: str, what: str = "test_
     at, rows = np.array(curve["meta_iteration"], dtype=float), curve[what]
     if rows[0] is None:
         at, rows = (at[1:] + at[:-1]) / 2, rows[1:]
-    values = np.array(rows, dtype=float)
+    draw_rows(axes, at, np.array(rows, dtype=float), look, name)
+
+
+def draw_rows(axes: Axes, at: np.ndarray, values: np.ndarray, look: Look, name: str) -> None:
+    """Accuracies (looks, seeds) along meta-training, with a few markers."""
     draw_spread(axes, at, values, look, name, every=max(1, len(at) // MARKERS))
 
 

@@ -96,14 +96,20 @@ class Cell:
 
     def studied(self, study: str, *names: str) -> np.ndarray:
         """Of each seed, what a study measured, on the first test tasks. Raises NotRun where it did not."""
-        found: Any = self.record.details["studies"]
-        for name in (study, *names):
+        return self.guessing(self._of_study("studies", study, *names))
+
+    def studied_along_training(self, study: str, *names: str) -> np.ndarray:
+        """What a study measured at each look, by seed: (looks, seeds), nan from where one diverged. Raises NotRun where it did not."""
+        return np.array(self._of_study("studies_along_training", study, *names), dtype=float)
+
+    def _of_study(self, *names: str) -> Any:
+        found: Any = self.record.details
+        for name in names:
             if name not in found:
-                raise NotRun(
-                    f"the {self.record.tier} record of {self.record.setting} has no {', '.join((study, *names))}: run it again"
-                )
+                what = ", ".join(names[1:]) + (" along training" if "along" in names[0] else "")
+                raise NotRun(f"the {self.record.tier} record of {self.record.setting} has no {what}: run it again")
             found = found[name]
-        return self.guessing(found)
+        return found
 
     def guessing(self, values: list[float | None]) -> np.ndarray:
         """Accuracies by seed, a guess for those that diverged."""

@@ -171,10 +171,27 @@ def test_the_studies_are_drawn_as_they_stand(lite):
         assert line(pruned, what).get_ydata() == pytest.approx([np.mean(v[of]) for v in studies["pruning"].values()])
     (printed,) = line(pruned, "accuracy printed").get_xydata()
     assert printed == pytest.approx((0.3, 0.7006))
-    bars = {each.get_gid() for each in figure_of("arnold2021-figure-b3", lite).axes[0].patches}
-    assert {b for b in bars if b} == {
-        f"{n}, {s}" for n in load("arnold2021-figure-b3").BARS for s in ("1 step", "5 steps")
-    }
+
+
+def test_a_collapsed_network_is_drawn_at_its_rate_and_at_that_which_is_best_at_each_look(lite):
+    *_, second = figure_of("arnold2021-figure-b3", lite).axes[:2]  # Omniglot, 5 steps
+    (record,) = records(LINEAR, "lite", "omniglot LR+LinNet, 5 steps")
+    found = record.details["studies_along_training"]["collapsing"]
+    own = np.mean(found["collapsed, then adapted"], axis=1)
+    by_rate = np.mean(list(found["collapsed, then adapted, by factor of the rate"].values()), axis=2)
+    assert line(second, "collapsed").get_ydata() == pytest.approx(own)
+    best = line(second, "collapsed, best of five rates").get_ydata()
+    assert best == pytest.approx(by_rate.max(0)) and len(set(by_rate.argmax(0))) > 2
+    assert line(second, "LR+LinNet").get_ydata()[-1] == pytest.approx(LEVELS["omniglot"], abs=1e-3)
+
+
+def test_a_network_that_was_collapsed_at_the_end_alone_is_named(place):
+    found = records(LINEAR, "lite", "omniglot LR")
+    del found[1].details["studies_along_training"]
+    write(place, LINEAR, found, "lite")
+    first, second, _ = (figure := figure_of("arnold2021-figure-b3", place / "results")).axes
+    assert texts(figure, "not run")[0].startswith("not run: Omniglot: LR+LinNet, 1 step, collapsed not run:")
+    assert "collapsed" not in [each.get_gid() for each in first.lines] and line(second, "collapsed")
 
 
 def test_what_is_missing_is_named(place):

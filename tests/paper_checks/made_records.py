@@ -53,6 +53,21 @@ def studied(setting, level: float, seeds: int, small: float) -> dict:
     return {study: found[study] for study in setting.studies}
 
 
+def collapsed_along_training(setting, scale) -> dict:
+    """What `collapsing` would find at each look: late in training higher rates are better, and early lower ones."""
+    count = len(scale.looked(setting.iterations))
+
+    def rows(factor: float) -> list[list[float]]:
+        return [[0.2 + 0.005 * (10 - abs(factor - 30 * k / (count - 1)) / 3)] * scale.seeds for k in range(count)]
+
+    by_rate = {f"{factor:g}": rows(factor) for factor in layer_studies.COLLAPSED_RATES}
+    return {
+        "collapsed, then adapted": by_rate["1"],
+        "collapsed, then adapted, by factor of the rate": by_rate,
+        "collapsed, not adapted": [[0.2] * scale.seeds] * count,
+    }
+
+
 DROPS = room2019.DROPS | {"mini-imagenet": 0.1}
 SHARES = {d: room2019.MODELS[d][2] / room2019.MODELS[d][4] for d in TITLES}
 
@@ -107,6 +122,11 @@ def made_up(
                     "test_accuracy_from_scratch_per_seed": by_seed if name == "LR" else [0.2] * scale.seeds,
                     "test_accuracy_per_task": None if own is None else (own + tasks).tolist(),
                     "studies": studied(setting, 0.2 if own is None else own, scale.seeds, small),
+                    "studies_along_training": {
+                        study: collapsed_along_training(setting, scale)
+                        for study in setting.studies
+                        if study == "collapsing"
+                    },
                 },
             )
         )
