@@ -121,6 +121,9 @@ class Cell:
         told = self.record.configuration
         run = f"{told['iterations']:,} meta-iterations of {told['tasks_per_step']} tasks"
         run = run if told["iterations"] else "no meta-training"
+        # of what is trained on each task alone: whether it has converged
+        fitted = self.record.details.get("test_accuracy_on_support_per_seed")
+        run += f", {self.guessing(fitted).mean():.1%} on the points that it is trained on" if fitted else ""
         lost, seeds = int(self.diverged.sum()), len(self.record.seeds)
         guessed = f", {lost} of {seeds} seeds diverged, counted as {self.chance:g}" if lost else ""
         return f"{self.record.setting} ({self.record.tier}, {run}{guessed})"

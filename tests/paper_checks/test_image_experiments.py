@@ -140,6 +140,15 @@ def test_an_order_is_judged_on_lite_where_full_lacks_a_cell_and_the_tiers_are_ne
     )
 
 
+def test_a_claim_about_an_upper_bound_tells_whether_it_has_converged(place):
+    bound = made_up("arnold2019/cnn", "omniglot CNN(2) upper bound", "lite", 0.8)
+    for record in bound:
+        record.details["test_accuracy_on_support_per_seed"] = [0.5, 0.6, 0.7]
+    write(place, "arnold2019/cnn", bound, "lite")
+    told = str(read("arnold2019/cnn", "omniglot CNN(2) upper bound", "lite", place / "results"))
+    assert told.endswith("(lite, no meta-training, 60.0% on the points that it is trained on)")
+
+
 def test_lite_never_judges_a_level_but_is_told(place):
     found = judged_with(place, (), rows("lite", "Table 3"), "arnold2021.t3-omniglot")
     assert found.verdict == "not-run" and not found.problems
