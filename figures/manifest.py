@@ -17,17 +17,19 @@ FILE = "figures.json"
 def update(folder: Path, drawn: Collection[str], undrawn: Collection[str]) -> None:
     """Write what stands in the folder after a run: its figures, and those of earlier runs whose images are still there.
 
-    A list by name of {name, summary, source, record (ids), command, files, missing}. Of a figure that could not be drawn for want
-    of a record, `files` is empty, and `missing` are the commands that make the record.
+    A list, in the order of FIGURES, of {name, summary, source, record (ids), command, files, missing}. Of a figure that could not be
+    drawn for want of a record, `files` is empty, and `missing` are the commands that make the record.
 
     Raises OSError: the file cannot be written.
     """
     before = _before(folder / FILE)
     shown = ({name for name, had_files in before.items() if had_files} - {*undrawn}) | {*drawn}
-    named = sorted({*before, *drawn, *undrawn} & FIGURES.keys())
-    entries = [_entry(name, _images(name)) for name in named if name in shown and _stands(folder, name)]
-    entries += [_entry(name, []) for name in named if name not in shown]
-    entries.sort(key=lambda entry: entry["name"])
+    named = [name for name in FIGURES if name in {*before, *drawn, *undrawn}]
+    entries = [
+        _entry(name, _images(name) if name in shown else [])
+        for name in named
+        if name not in shown or _stands(folder, name)
+    ]
     write_atomically(folder / FILE, (json.dumps(entries, indent=1, ensure_ascii=False) + "\n").encode())
 
 

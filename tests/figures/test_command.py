@@ -93,6 +93,12 @@ def test_the_manifest_lists_what_stands_in_the_folder(capsys, tmp_path):
     assert listed("chen2019-figure3")["chen2019-figure3"]["files"] == []
     (tmp_path / "figures.json").write_text("{half")
     assert list(listed("chen2019-figure4")) == ["chen2019-figure4"]
+    # in the papers' order, which is not that of the names
+    assert list(listed("arnold2021-figure-b3", "arnold2021-figure4")) == [
+        "arnold2021-figure4",
+        "arnold2021-figure-b3",
+        "chen2019-figure4",
+    ]
 
 
 def test_finds_records_here_first_then_beside_the_packages(tmp_path, monkeypatch):
