@@ -43,7 +43,7 @@ SIZE, panels = LAYOUT.size, LAYOUT.panels
 
 def data(results: Path | None = None) -> Sheet:
     """Read the cells. Raises `paper_checks.recorded.MissingRecord` and `UnreadableRecord`."""
-    return collect(RECORD, {"omniglot": {label: label for label in LOOKS}}, results)
+    return collect(RECORD, {"omniglot": {label: label for label in LOOKS}}, results, along=True)
 
 
 def draw(axes: Sequence[Axes], data: Sheet) -> None:

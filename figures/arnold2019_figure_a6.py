@@ -53,7 +53,7 @@ SIZE, panels = LAYOUT.size, LAYOUT.panels
 
 def data(results: Path | None = None) -> Sheet:
     """Read the cells. Raises `paper_checks.recorded.MissingRecord` and `UnreadableRecord`."""
-    return collect(RECORD, settings(TITLES, {label: label for label in LOOKS}), results)
+    return collect(RECORD, settings(TITLES, {label: label for label in LOOKS}), results, along=True)
 
 
 def draw(axes: Sequence[Axes], data: Sheet) -> None:

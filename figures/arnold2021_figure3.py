@@ -50,7 +50,7 @@ SIZE, panels = LAYOUT.size, LAYOUT.panels
 
 def data(results: Path | None = None) -> Sheet:
     """Read the cells. Raises `paper_checks.recorded.MissingRecord` and `UnreadableRecord`."""
-    return collect(RECORD, settings(TITLES, {label: label for label in (*LOOKS, BOUND)}), results)
+    return collect(RECORD, settings(TITLES, {label: label for label in (*LOOKS, BOUND)}), results, along=True)
 
 
 def draw(axes: Sequence[Axes], data: Sheet) -> None:

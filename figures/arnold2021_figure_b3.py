@@ -55,7 +55,7 @@ SIZE, panels = LAYOUT.size, LAYOUT.panels
 def data(results: Path | None = None) -> Sheet:
     """Read the cells. Raises `paper_checks.recorded.MissingRecord` and `UnreadableRecord`."""
     labels = {label: label for label in (f"{model}, {steps}" for steps in STEPS for model in MODELS)}
-    found = collect(RECORD, settings(TITLES, labels), results)
+    found = collect(RECORD, settings(TITLES, labels), results, along=True)
     return replace(found, panels={dataset: _told(panel) for dataset, panel in found.panels.items()})
 
 
@@ -75,7 +75,7 @@ def _collapsed(linnet: Cell) -> dict[str, np.ndarray]:
     try:
         factors = linnet.record.details["studies"]["collapsing"][by_rate]
         at_rates = np.array([studied(by_rate, factor) for factor in factors])
-        best = at_rates.mean(2).argmax(0)
+        best = np.nan_to_num(at_rates).sum(2).argmax(0)  # a seed that diverged has no accuracy at any rate
         return dict(
             zip(COLLAPSED, (studied("collapsed, then adapted"), at_rates[best, np.arange(len(best))]), strict=True)
         )

@@ -2,7 +2,8 @@
 
 A panel draws cells of one tier, that which has most of them, the full one of equals; above it stands which, and how much was run. What
 it lacks is named in grey below. Of a search, the candidate is drawn that the validation tasks prefer. A spread is the standard
-deviation over seeds. A curve ends where a seed leaves the finite numbers; at the end of training such a seed counts as a guess.
+deviation over seeds. Where a seed leaves the finite numbers a curve goes on, thin, as the mean of the others; at the end of training such
+a seed counts as a guess.
 """
 
 from __future__ import annotations
@@ -117,10 +118,11 @@ class Panel:
 
 @dataclass(frozen=True)
 class Sheet:
-    """The panels of a figure by data set, and the data sets of which nothing was run."""
+    """The panels of a figure by data set, the data sets of which nothing was run, and whether it has curves along training."""
 
     panels: dict[str, Panel]
     absent: tuple[str, ...]
+    along: bool
 
     @property
     def notes(self) -> list[str]:
@@ -132,10 +134,11 @@ class Sheet:
         found = [f"not run: {', '.join(titles)}: {'; '.join(labels)}" for labels, titles in lacking.items()]
         if self.absent:
             found.append(f"not run: {', '.join(self.absent)}")
+        shown_as = "thin from where a seed diverged, without it" if self.along else "diverged, a guess"
         for panel in self.panels.values():
             for label, cell in panel.cells.items():
                 if lost := int(cell.diverged.sum()):
-                    found.append(f"diverged, a guess: {panel.title}: {label}, {lost} of {len(cell.diverged)} seeds")
+                    found.append(f"{shown_as}: {panel.title}: {label}, {lost} of {len(cell.diverged)} seeds")
         return found
 
 
@@ -149,8 +152,10 @@ def settings(datasets: Iterable[str], labels: Mapping[str, str]) -> dict[str, di
     return {dataset: {label: f"{dataset} {name}" for label, name in labels.items()} for dataset in datasets}
 
 
-def collect(experiment: str, wanted: Mapping[str, Mapping[str, str]], results: Path | None = None) -> Sheet:
-    """Read the panels of a figure: of each data set, the settings by label.
+def collect(
+    experiment: str, wanted: Mapping[str, Mapping[str, str]], results: Path | None = None, along: bool = False
+) -> Sheet:
+    """Read the panels of a figure, of curves `along` training or of its end: of each data set, the settings by label.
 
     Raises:
         paper_checks.recorded.MissingRecord: none of them has been run as it is declared now.
@@ -176,7 +181,7 @@ def collect(experiment: str, wanted: Mapping[str, Mapping[str, str]], results: P
         panels[dataset] = Panel(TITLES[dataset], tier, found[tier], tuple(lacking))
     if not panels:
         raise MissingRecord(_missing(experiment, reasons, results))
-    return Sheet(panels, tuple(absent))
+    return Sheet(panels, tuple(absent), along)
 
 
 def _missing(experiment: str, reasons: Sequence[str], results: Path | None) -> str:
@@ -295,8 +300,13 @@ def draw_curve(axes: Axes, cell: Cell, look: Look, name: str, what: str = "test_
 
 
 def draw_rows(axes: Axes, at: np.ndarray, values: np.ndarray, look: Look, name: str) -> None:
-    """Accuracies (looks, seeds) along meta-training, with a few markers."""
+    """Accuracies (looks, seeds) along meta-training, with a few markers; nan from where a seed has diverged."""
     draw_spread(axes, at, values, look, name, every=max(1, len(at) // MARKERS))
+    finite = np.isfinite(values)
+    first, last = finite.all(1).sum() - 1, finite.any(1).sum()
+    if 0 <= first < last - 1:
+        others = [row[row == row].mean() for row in values[first:last]]
+        axes.plot(at[first:last], others, color=look.colour, ls=look.line, lw=0.8, gid=f"{name}, without the diverged")
 
 
 def meta_iterations(axes: Axes, panel: Panel) -> None:

@@ -226,6 +226,36 @@ def test_a_run_that_diverged_is_told_and_counts_as_a_guess(place):
     assert np.isnan(shown.get_ydata()[1:]).all()
 
 
+def test_where_one_seed_diverges_the_curve_goes_on_thin_without_it(place):
+    (record,) = made_up(LINEAR, "omniglot LR+LinNet, 5 steps", "lite", 0.8)
+    collapsed = record.details["studies_along_training"]["collapsing"]
+    by_rate = collapsed["collapsed, then adapted, by factor of the rate"]
+    for rows in (
+        record.learning_curve["test_accuracy"],
+        *by_rate.values(),
+    ):  # the rate of the network is one of them
+        for row in rows[3:]:
+            row[0] = None
+    record.details["diverged_at"][0] = 7
+    write(place, LINEAR, [record], "lite")
+    figure = figure_of("arnold2021-figure-b3", place / "results")
+    rates = np.array(list(by_rate.values()), dtype=float)
+    expected = {
+        "LR+LinNet": np.array(record.learning_curve["test_accuracy"], dtype=float),
+        "collapsed": np.array(by_rate["1"], dtype=float),
+        "collapsed, best of five rates": rates[rates[:, :, 1].argmax(0), np.arange(rates.shape[1])],
+    }
+    for name, rows in expected.items():
+        whole, thin = line(figure.axes[1], name), line(figure.axes[1], f"{name}, without the diverged")
+        assert np.isfinite(whole.get_ydata()).tolist() == [True] * 3 + [False] * 6
+        assert thin.get_xdata()[0] == whole.get_xdata()[2] and thin.get_ydata()[0] == whole.get_ydata()[2]
+        assert thin.get_ydata()[1:] == pytest.approx(rows[3:, 1:].mean(1))
+        assert thin.get_linewidth() < whole.get_linewidth()
+    assert "thin from where a seed diverged, without it: Omniglot: LR+LinNet, 5 steps, 1 of 3 seeds" in " ".join(
+        texts(figure, "not run")
+    )
+
+
 def test_a_stale_record_is_not_drawn(place):
     (record,) = made_up(CNN, "omniglot CNN(2) MAML", "full", 0.9)
     record.configuration["queries"] = 15
