@@ -484,6 +484,7 @@ def test_what_was_found_of_regression_is_what_the_claims_found():
 def test_what_was_found_of_linear_models_of_images_is_what_the_records_say():
     from empirical.experiments.layer_studies import COLLAPSED_RATES
     from paper_checks.image_records import read
+    from paper_checks.published import accuracy
 
     def at(curve, of, meta_iteration):  # the mean over seeds, in %
         return 100 * np.mean(curve[f"{of}_accuracy"][curve["meta_iteration"].index(meta_iteration)])
@@ -513,6 +514,28 @@ def test_what_was_found_of_linear_models_of_images_is_what_the_records_say():
     ends = [at(curve, of, k) for k in (1000, 60_000) for of in ("test", "training")]
     told = "KLin: from {:.0f} % after 1,000 meta-iterations (training tasks: {:.0f} %) to {:.0f} % ({:.0f} %)"
     assert told.format(*ends) in flat(FINDINGS)
+    kfc = read("arnold2019/omniglot-linear", "LR w/ KFC", "full")
+    by_heart, left = at(kfc.record.learning_curve, "training", 60_000), 100 * kfc.by_seed().mean()
+    printed = accuracy("arnold2019", "Table 1", "Omniglot", "LR w/ KFC").value
+    told = f"by heart ({by_heart:.0f} %) and stays at {left:.1f} % on test tasks, where {100 * printed:.2f} is printed"
+    assert told in flat(FINDINGS)
+
+
+def test_what_was_found_of_collapsing_is_what_the_records_say():
+    from paper_checks.image_records import read
+
+    found = []
+    for steps in ("1 step", "5 steps"):
+        linnet = read("arnold2021/linear-images", f"omniglot LR+LinNet, {steps}", "full")
+        assert linnet.record.learning_curve["meta_iteration"][1] == 333
+        found.append(100 * linnet.studied_along_training("collapsing", "collapsed, then adapted")[:2].mean(1))
+        start = read("arnold2021/linear-images", f"omniglot LR, {steps}", "full").record.learning_curve[
+            "test_accuracy"
+        ][0]
+        assert abs(found[-1][0] - 100 * np.mean(start)) < 6
+    (drawn, trained), (drawn_5, trained_5) = found
+    assert f"to {drawn:.0f} % in a step and {drawn_5:.0f} % in five" in flat(FINDINGS)
+    assert f"only to {trained:.0f} and {trained_5:.0f} % at the same rate" in flat(FINDINGS)
 
 
 def test_what_was_found_of_layers_is_what_the_records_say():
