@@ -34,8 +34,9 @@ from ..tasks.few_shot import FewShotTasks
 from ..trainer import Trainer
 from ..update_rules import UpdateRule, cfc, kfc, klin, meta_curvature, meta_sgd, sgd, t_nets
 from . import methods
-from .looks import Looks, accuracies, surviving
+from .looks import Kept, accuracies, along, surviving
 from .methods import rounded
+from .single_tasks import trained_alone
 
 COMPILED_FROM, PER_TENSOR = 150, 5
 """Meta-iterations from which compiling the step is worth it: so many, and so many for each learned tensor: the code grows with them."""
@@ -58,6 +59,8 @@ UPDATES: dict[str, Callable[[], UpdateRule]] = {
     "cfc1": lambda: cfc(1, 4),
     "cfc10": lambda: cfc(10, 4),
 }
+ALONE = "adam"
+"""By what each task is trained where nothing is trained across tasks (see `single_tasks`)."""
 TIMED = 5
 """Meta-iterations that are timed at the end, once more after training."""
 TRAINED, UNTRAINED = 0, 1
@@ -102,13 +105,13 @@ class Setting:
     Attributes:
         dataset: of `empirical.data.DATASETS`.
         ways, shots, queries: of a task; queries are of each class.
-        steps: inner steps.
+        steps: inner steps; of Adam where each task is trained alone.
         network: what adapts.
-        rates: inner and outer rate. More than one pair is a search, each pair a record of its own.
+        rates: inner and outer rate, or Adam's and 0. More than one pair is a search, each pair a record of its own.
         learner: "MAML" adapts all layers, "ANIL" of a CNN the last one, to which a LinNet belongs.
-        update: a key of UPDATES.
+        update: a key of UPDATES, or ALONE.
         tasks_per_step: of a meta-iteration.
-        iterations: meta-iterations of the full protocol; 0 trains nothing across tasks, and each task from a network's start.
+        iterations: meta-iterations of the full protocol; 0 trains nothing across tasks, and each alone from a network's start.
         test_tasks: at most so many at the end, of each split.
         split: which split of the classes; the usual one by default.
         pool: training tasks, where there is a fixed number of them.
@@ -217,7 +220,7 @@ class Tier:
         test_tasks: at the end, of the validation and of the test classes.
         looks: how often test tasks are looked at along training, evenly; and at how many tasks.
         look_tasks: at how many of them.
-        iterations: at most so many meta-iterations; the setting's own where None.
+        iterations: at most so many meta-iterations, or steps where each task is trained alone; the setting's own where None.
         work: at most so many multiplications for each seed (see `Setting.work`), but 10 meta-iterations at least. Each candidate of
             a search has them all, so that a cell whose rates are not printed is not trained for less than the others.
         tasks_per_step: at most so many tasks in a meta-iteration.
@@ -242,8 +245,9 @@ class Tier:
         if self.work is not None and iterations:
             most = self.work / setting.work()
             iterations = min(iterations, max(10, int(float(f"{most:.2g}"))))
+        steps = setting.steps if iterations else min(setting.steps, self.iterations or setting.steps)
         test_tasks = min(self.test_tasks, setting.test_tasks or self.test_tasks)
-        return replace(setting, iterations=iterations, test_tasks=test_tasks)
+        return replace(setting, iterations=iterations, steps=steps, test_tasks=test_tasks)
 
     def looked(self, iterations: int) -> list[int]:
         """The meta-iterations after which test tasks are looked at; 0 and the end are among them."""
@@ -312,7 +316,9 @@ def cell_name(dataset: str, layers: int, method: str) -> str:
 def learner_of(setting: Setting, rates: Tensor | float, **options: Any) -> MAML:
     """Its meta-learner, with the options of `MAML` in place of its own."""
     given: dict[str, Any] = {
-        "update": UPDATES[setting.update](),
+        "update": UPDATES[setting.update]()
+        if setting.iterations
+        else sgd(),  # a task that is trained alone does not adapt
         "inner_lr": rates,
         "steps": setting.steps,
         "adapts": "*" if setting.learner == "MAML" else "head.*",
@@ -327,7 +333,7 @@ class _Run:
         self.experiment, self.name, self.tier_name, self.tier = experiment, name, tier_name, tier
         self.setting: Setting = tier.cut(setting)
         self.studies = {study: studies[study] for study in setting.studies}
-        self.along = [study for study in setting.studies if study in along]
+        self.studied_along = [study for study in setting.studies if study in along]
         self.device, self.seed, self.progress, self.work = device, seed, progress, work
         self.seeds = [seed + s for s in range(tier.seeds)]
         self.runs = [(s, *pair) for s in self.seeds for pair in setting.rates]
@@ -337,9 +343,9 @@ class _Run:
         self.key = methods.fingerprint(device, torch.float32, experiment, name, *told, seed)
 
     def run(self) -> list[Record]:
-        """Meta-training and test; a record for each pair of rates."""
+        """Training and test; a record for each pair of rates."""
         began = time.perf_counter()
-        setting = self.setting
+        setting, kept = self.setting, Kept(self.work, self.key)
         learner = learner_of(setting, torch.tensor([inner for _, inner, _ in self.runs]))
         trainer = Trainer(
             learner,
@@ -356,6 +362,18 @@ class _Run:
             tolerate_divergence=True,
             description=self.name,
         )
+        if setting.iterations:
+            curve = self._meta_trained(kept, learner, trainer)
+            measured, found = self._meta_tested(kept, learner, trainer)
+        else:
+            measured, found = self._each_alone(kept, learner, trainer), {}
+            curve = {0: {"accuracy": rounded(measured["test_accuracy"].mean(1))}}
+        seconds = self._seconds(trainer)
+        return [self._record(n, trainer, curve, measured, found, (began, seconds)) for n in range(len(setting.rates))]
+
+    def _meta_trained(self, kept: Kept, learner: MAML, trainer: Trainer) -> dict[int, dict[str, Any]]:
+        """Train; accuracies and studies along it."""
+        setting = self.setting
         few = list(self._drawn(trainer, "test", min(self.tier.look_tasks, setting.test_tasks)))
 
         def look() -> dict[str, Any]:
@@ -364,35 +382,69 @@ class _Run:
                 "accuracy": rounded(surviving(learner, trainer, few).mean(1)),
                 **{
                     name: _by_run(self.studies[name](now), lambda v: rounded(np.where(lost, np.nan, v)))
-                    for name in self.along
+                    for name in self.studied_along
                 },
             }
 
-        places = self.tier.looked(setting.iterations)
-        curve = Looks(self.work, self.key).along(trainer, places, look, self.progress)
+        return along(kept, trainer, self.tier.looked(setting.iterations), look, self.progress)
+
+    def _meta_tested(self, kept: Kept, learner: MAML, trainer: Trainer) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Of what was learned, accuracies (R, T) and studies."""
+        setting = self.setting
         test = list(self._drawn(trainer, "test", setting.test_tasks))
         self._tell(f"on {setting.test_tasks} test tasks")
-        measured = {
-            "test_accuracy": surviving(learner, trainer, test),
-            "test_accuracy_without_adaptation": surviving(learner, trainer, test, steps=0),
-            "validation_accuracy": surviving(learner, trainer, self._drawn(trainer, "validation", setting.test_tasks)),
+        untrained = {n: v.to(trainer.device, trainer.dtype) for n, v in self._start(learner, UNTRAINED).items()}
+        validation = self._drawn(trainer, "validation", setting.test_tasks)
+        measures = {
+            "test_accuracy": lambda: surviving(learner, trainer, test),
+            "test_accuracy_without_adaptation": lambda: surviving(learner, trainer, test, steps=0),
+            "validation_accuracy": lambda: surviving(learner, trainer, validation),
+            "test_accuracy_from_scratch": lambda: accuracies(learner, untrained, test),
         }
-        if setting.iterations:
-            untrained = {n: v.to(trainer.device, trainer.dtype) for n, v in self._start(learner, UNTRAINED).items()}
-            measured["test_accuracy_from_scratch"] = accuracies(learner, untrained, test)
-        else:  # trained on each task by itself: to convergence?
-            measured["test_accuracy_on_support"] = surviving(learner, trainer, [(x, y, x, y) for x, y, *_ in test])
-        if learner.inner.model.has_batch_norm:
-            inductive = learner_of(setting, learner.inner.inner_lr, batch_norm="support")
-            inductive.to(trainer.device, trainer.dtype)
-            measured["test_accuracy_support_statistics"] = surviving(inductive, trainer, test)
-        trained = Trained(setting, learner, trainer, test, self.seed)
-        found = {}
+        if inductive := self._inductive(learner, trainer):
+            measures["test_accuracy_support_statistics"] = lambda: surviving(inductive, trainer, test)
+        measured = {name: np.array(kept.once(name, lambda m=m: m().tolist())) for name, m in measures.items()}
+        trained, studies = Trained(setting, learner, trainer, test, self.seed), {}
         for name, study in self.studies.items():
             self._tell(f"study of {name}")
-            found[name] = study(trained)
-        seconds = self._seconds(trainer)
-        return [self._record(n, trainer, curve, measured, found, (began, seconds)) for n in range(len(setting.rates))]
+            studies[name] = kept.once(f"study of {name}", lambda s=study: _by_run(s(trained), np.ndarray.tolist))
+        return measured, studies
+
+    def _each_alone(self, kept: Kept, learner: MAML, trainer: Trainer) -> dict[str, np.ndarray]:
+        """Of networks that were trained on each task alone, accuracies (R, T)."""
+        inductive = self._inductive(learner, trainer)
+        rates = [rate for _, rate, _ in self.runs]
+
+        def measure(task: tuple[Tensor, ...], split: str) -> dict[str, list[float]]:
+            learned, support = trained_alone(learner, trainer.learned, task[:2], rates, self.setting.steps), task[:2]
+            found = {f"{split}_accuracy": accuracies(learner, learned, [task], 0)}
+            if split == "test":
+                found["test_accuracy_without_adaptation"] = accuracies(learner, trainer.learned, [task], 0)
+                # whether it has converged
+                found["test_accuracy_on_support"] = accuracies(learner, learned, [(*support, *support)], 0)
+                if inductive:
+                    found["test_accuracy_support_statistics"] = accuracies(inductive, learned, [task], 0)
+            return {name: values[:, 0].tolist() for name, values in found.items()}
+
+        count, found = self.setting.test_tasks, {}
+        bar = self.progress.bar(self.name, 2 * count) if self.progress else None
+        for before, split in ((0, "validation"), (count, "test")):
+            pieces = self._drawn(trainer, split, count)
+            tasks = (tuple(p[:, k : k + 1] for p in piece) for piece in pieces for k in range(piece[0].shape[1]))
+            for number, task in enumerate(tasks):
+                for name, values in kept.once(f"{split} task {number}", lambda t=task, s=split: measure(t, s)).items():
+                    found.setdefault(name, []).append(values)
+                if bar:
+                    bar(before + number + 1, f"{split} tasks, {np.mean(found[f'{split}_accuracy']):.4f}")
+        return {name: np.array(values).T for name, values in found.items()}
+
+    def _inductive(self, learner: MAML, trainer: Trainer) -> MAML | None:
+        """The meta-learner with batch norm that sees the support points alone; None without batch norm."""
+        if not learner.inner.model.has_batch_norm:
+            return None
+        made = learner_of(self.setting, learner.inner.inner_lr, batch_norm="support")
+        made.to(trainer.device, trainer.dtype)
+        return made
 
     def _tell(self, what: str) -> None:
         if self.progress:
@@ -482,10 +534,10 @@ class _Run:
                 # None for a run that has diverged
                 **{f"{what}_per_seed": rounded(values[mine].mean(1)) for what, values in measured.items()},
                 "test_accuracy_per_task": rounded(measured["test_accuracy"][alive].mean(0)) if alive else None,
-                "studies": _by_run(studies, lambda values: rounded(values[mine])),
+                "studies": _by_run(studies, lambda values: rounded([values[run] for run in mine])),
                 # by look, as in the learning curve; None from where a run has diverged
                 "studies_along_training": {
-                    name: _table([look[name] for look in curve.values()], mine) for name in self.along
+                    name: _table([look[name] for look in curve.values()], mine) for name in self.studied_along
                 },
             },
         )
@@ -498,11 +550,11 @@ def declaration(setting: Setting, inner: float, outer: float, tier: Tier) -> dic
     return json.loads(json.dumps(declared))
 
 
-def _by_run(values: Any, change: Callable[[np.ndarray], Any]) -> Any:
-    """What a study has measured, its accuracies (R,) changed, which are at the bottom of its mappings."""
+def _by_run(values: Any, change: Callable[[Any], Any]) -> Any:
+    """What a study has measured, its accuracies by run changed, which are at the bottom of its mappings."""
     if isinstance(values, Mapping):
         return {name: _by_run(value, change) for name, value in values.items()}
-    return change(values) if isinstance(values, np.ndarray) else values
+    return change(values) if isinstance(values, np.ndarray | list) else values
 
 
 def _table(looks: Sequence[Any], mine: list[int]) -> Any:

@@ -26,7 +26,7 @@ from ..tasks.logistic import LogisticTasks
 from ..trainer import Trainer
 from ..update_rules.kronecker import kfc, klin
 from . import methods
-from .looks import Looks, surviving
+from .looks import Kept, along, surviving
 from .methods import rounded
 
 PIECE = 20
@@ -173,7 +173,8 @@ class _Run:
         )
         test = list(self._test_tasks(trainer))
         norms = self._weight_norms(learner, trainer.learned)
-        curve = Looks(self.work, self.key).along(
+        curve = along(
+            Kept(self.work, self.key),
             trainer,
             self.tier.evaluated(),
             lambda: {"accuracy": rounded(surviving(learner, trainer, test).mean(1))},

@@ -1,4 +1,4 @@
-"""What is measured along meta-training, kept beside the checkpoint, so that a killed run measures nothing twice."""
+"""What is measured along meta-training and after it, kept beside the checkpoint, so that a killed run measures nothing twice."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def surviving(
     return found
 
 
-class Looks:
-    """What was measured, by meta-iteration: plain JSON data, "accuracy" in it, by run, with None for what is not finite.
+class Kept:
+    """What a run has measured, by name, in a file of the run's own folder: a run that is killed measures nothing twice.
 
     Args:
-        work: the run's own folder; None keeps nothing.
+        work: the folder; None keeps nothing.
         key: says what run this is.
 
     Raises:
@@ -46,15 +46,15 @@ class Looks:
     """
 
     def __init__(self, work: Path | None, key: str):
-        self._file = None if work is None else work / "tested.json"
+        self._file = None if work is None else work / "measured.json"
         self._key = key
-        self._found: dict[str, dict[str, Any]] = {}
+        self._found: dict[str, Any] = {}
         if self._file is None or not self._file.exists():
             return
         try:
             found = json.loads(self._file.read_text())
             of_this_run = found["fingerprint"] == key
-            self._found = dict(found["found"])
+            self._found = dict(found["measured"])
         except (ValueError, TypeError, KeyError):
             raise CheckpointError(
                 f"{self._file} is damaged: delete it and what stands beside it to run anew."
@@ -64,40 +64,42 @@ class Looks:
                 f"{self._file} belongs to a run with other settings or code: delete it and what stands beside it."
             )
 
-    def along(
-        self,
-        trainer: Trainer,
-        places: Sequence[int],
-        measure: Callable[[], dict[str, Any]],
-        progress: Progress | None = None,
-    ) -> dict[int, dict[str, Any]]:
-        """Train to each of these meta-iterations and measure there, but for what a killed run has measured.
+    def __contains__(self, name: str) -> bool:
+        return name in self._found
 
-        Raises CheckpointError where the trainer's checkpoint is past a place that was not measured.
-        """
-        trainer.fit(0)  # from its checkpoint, if there is one
-        begun = trainer.iteration
-        bar = progress.bar(trainer.description, places[-1], begun) if progress and places[-1] else None
-        for at in places:
-            trainer.fit(at)
-            if self._missing(at, trainer):
-                self._keep(at, measure())
-            if bar and at >= begun:
-                bar(at, ", ".join("diverged" if a is None else f"{a:.4f}" for a in self._found[str(at)]["accuracy"]))
-        return {at: self._found[str(at)] for at in places}
+    def once(self, name: str, measure: Callable[[], Any]) -> Any:
+        """What `measure` finds, plain JSON data (nan is allowed), or what it found when it was called before."""
+        if name not in self._found:
+            self._found[name] = measure()
+            if self._file is not None:
+                text = json.dumps({"fingerprint": self._key, "measured": self._found}) + "\n"
+                records.write_text(self._file, text)
+        return self._found[name]
 
-    def _missing(self, at: int, trainer: Trainer) -> bool:
-        if str(at) in self._found:
-            return False
-        if trainer.iteration > at:
+
+def along(
+    kept: Kept,
+    trainer: Trainer,
+    places: Sequence[int],
+    measure: Callable[[], dict[str, Any]],
+    progress: Progress | None = None,
+) -> dict[int, dict[str, Any]]:
+    """Train to each of these meta-iterations and measure there: "accuracy", by run and None where not finite, and what else there is.
+
+    Raises CheckpointError where the trainer's checkpoint is past a place that was not measured.
+    """
+    trainer.fit(0)  # from its checkpoint, if there is one
+    begun, found = trainer.iteration, {}
+    bar = progress.bar(trainer.description, places[-1], begun) if progress and places[-1] else None
+    for at in places:
+        trainer.fit(at)
+        name = f"meta-iteration {at}"
+        if name not in kept and trainer.iteration > at:
             raise CheckpointError(
                 f"{trainer.checkpoint} has weights of meta-iteration {trainer.iteration} and there is no test of meta-iteration {at}: "
                 "delete it to run anew."
             )
-        return True
-
-    def _keep(self, at: int, measured: dict[str, Any]) -> None:
-        self._found[str(at)] = measured
-        if self._file is not None:
-            text = json.dumps({"fingerprint": self._key, "found": self._found}) + "\n"
-            records.write_text(self._file, text)
+        found[at] = kept.once(name, measure)
+        if bar and at >= begun:
+            bar(at, ", ".join("diverged" if a is None else f"{a:.4f}" for a in found[at]["accuracy"]))
+    return found

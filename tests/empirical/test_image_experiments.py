@@ -158,18 +158,63 @@ def test_it_learns_what_can_be_learned():
     assert final["test_accuracy"] > final["test_accuracy_from_scratch"]
 
 
-def test_training_on_each_task_is_a_setting_without_meta_iterations():
-    bound = replace(
-        CELL, network=Network(), shots=8, steps=40, rates=((0.1, 0.0), (1.0, 0.0)), iterations=0, test_tasks=5
-    )
-    first, second = run({"bound": bound})
-    assert first.learning_curve["training_accuracy"] == [None] and first.details["seconds_per_meta_step"] is None
-    assert first.final["test_accuracy"].value > 0.9 and first.final["test_accuracy_over_tasks"].count == 5
-    assert "test_accuracy_from_scratch" not in second.final
-    assert second.final["test_accuracy_on_support"].value == 1
-    (begun,) = run({"bound": replace(bound, steps=1, rates=((0.01, 0.0),))})
-    assert begun.final["test_accuracy_on_support"].value < 0.95
+BOUND = replace(
+    CELL, shots=8, steps=15, rates=((1e-4, 0.0), (0.01, 0.0)), update=few_shot.ALONE, iterations=0, test_tasks=5
+)
+WHOLE = replace(TINY, iterations=None)
+
+
+@pytest.mark.parametrize("network", [Network(), Network(2)], ids=["linear", "CNN"])
+def test_training_on_each_task_alone_is_a_setting_without_meta_iterations(network):
+    slow, quick = run({"bound": replace(BOUND, network=network)}, WHOLE)
+    assert quick.learning_curve["training_accuracy"] == [None] and quick.details["seconds_per_meta_step"] is None
+    assert quick.final["test_accuracy"].value > 0.9 and quick.final["test_accuracy_over_tasks"].count == 5
+    assert quick.final["validation_accuracy"].value > 0.9 > quick.final["test_accuracy_without_adaptation"].value
+    assert quick.learning_curve["test_accuracy"] == [quick.details["test_accuracy_per_seed"]]
+    assert "test_accuracy_from_scratch" not in quick.final
+    assert quick.final["test_accuracy_on_support"].value == 1 > slow.final["test_accuracy_on_support"].value
+    assert ("test_accuracy_support_statistics" in quick.final) == (network.layers > 0)
     assert "test_accuracy_on_support" not in run({"MAML": CELL})[0].final
+    # a tier's most meta-iterations are, where there are none, its most steps
+    (begun,) = run({"bound": replace(BOUND, network=network, rates=((0.01, 0.0),))}, replace(TINY, iterations=1))
+    assert begun.configuration["steps"] == 1 and begun.final["test_accuracy_on_support"].value < 1
+
+
+def test_what_is_trained_alone_sees_its_task_alone_and_starts_where_the_seed_says():
+    (record,) = run({"bound": replace(BOUND, rates=((0.01, 0.0),))}, WHOLE)
+    tasks = BOUND.tasks().sample(5, generator(0, "test", 0), "test", torch.float32)
+    for seed in (0, 1):
+        found = []
+        for task in range(5):
+            x, y, query_x, query_y = (part[task] for part in tasks)
+            torch.manual_seed(generator(seed, "initial", few_shot.TRAINED).initial_seed())
+            network = BOUND.module()
+            optimizer = torch.optim.Adam(network.parameters(), 0.01)
+            for _ in range(BOUND.steps):
+                loss = torch.nn.functional.cross_entropy(network(x), y)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+            found.append((network(query_x).argmax(1) == query_y).double().mean().item())
+        assert record.details["test_accuracy_per_seed"][seed] == pytest.approx(np.mean(found), abs=1e-6)
+
+
+def test_a_killed_bound_goes_on_with_the_task_where_it_was(tmp_path, monkeypatch):
+    (whole, _) = run({"bound": BOUND}, WHOLE)
+    calls, plain = [], few_shot.trained_alone
+
+    def killed(*given):
+        calls.append(given)
+        if len(calls) == 7:  # of the second test task
+            raise KeyboardInterrupt
+        return plain(*given)
+
+    monkeypatch.setattr(few_shot, "trained_alone", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run({"bound": BOUND}, WHOLE, work=tmp_path)
+    (again, _) = run({"bound": BOUND}, WHOLE, work=tmp_path)
+    assert len(calls) == 7 + 4
+    assert again.final == whole.final and again.details == whole.details
 
 
 def test_a_killed_run_goes_on_to_the_same_record(tmp_path, monkeypatch):
@@ -186,8 +231,8 @@ def test_a_killed_run_goes_on_to_the_same_record(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         run(cells, work=tmp_path)
     monkeypatch.setattr(Trainer, "fit", fit)
-    looked = json.loads((tmp_path / "maml" / "tested.json").read_text())["found"]
-    assert list(looked) == ["0", "2"]
+    looked = json.loads((tmp_path / "maml" / "measured.json").read_text())["measured"]
+    assert list(looked) == ["meta-iteration 0", "meta-iteration 2"]
     bars = _Bars()
     again = run(cells, work=tmp_path, progress=bars)[0]
     assert bars.begun == [("MAML", 4, 4)]  # the time left is told from what is done now
@@ -197,6 +242,33 @@ def test_a_killed_run_goes_on_to_the_same_record(tmp_path, monkeypatch):
     with pytest.raises(CheckpointError, match=r"another run|other settings"):
         (tmp_path / "maml" / "record.jsonl").unlink()
         run({"MAML": replace(CELL, rates=((0.3, 0.003),))}, work=tmp_path)
+
+
+def test_a_run_that_is_killed_in_a_study_tests_and_studies_nothing_twice(tmp_path, monkeypatch):
+    calls = []
+
+    def study(name: str, ends: bool = False):
+        def made(trained):
+            calls.append(name)
+            if ends and calls.count(name) == 1:
+                raise KeyboardInterrupt
+            return {"by layer": {"C1": accuracies(trained.learner, trained.trainer.learned, trained.test).mean(1)}}
+
+        return made
+
+    cells, studies = (
+        {"MAML": replace(CELL, studies=("first", "second"))},
+        {"first": study("first"), "second": study("second")},
+    )
+    whole = run(cells, studies=studies)[0]
+    calls.clear()
+    with pytest.raises(KeyboardInterrupt):
+        run(cells, studies=studies | {"second": study("second", ends=True)}, work=tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(few_shot, "surviving", None)
+        again = run(cells, studies=studies, work=tmp_path)[0]
+    assert calls == ["first", "second", "second"]
+    assert again.final == whole.final and again.details["studies"] == whole.details["studies"]
 
 
 def test_anil_adapts_the_linear_layers_alone():

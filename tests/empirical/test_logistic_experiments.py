@@ -144,10 +144,10 @@ def test_what_is_finished_is_not_run_again_and_what_is_damaged_is_said(tmp_path,
     with pytest.raises(CheckpointError, match="damaged"):
         run(settings, work=tmp_path)
     (folder / "record.jsonl").unlink()
-    (folder / "tested.json").unlink()
+    (folder / "measured.json").unlink()
     with pytest.raises(CheckpointError, match="no test of meta-iteration 0: delete it"):
         run(settings, work=tmp_path)
-    (folder / "tested.json").write_text('{"fingerprint": "another", "found": {}}')
+    (folder / "measured.json").write_text('{"fingerprint": "another", "measured": {}}')
     with pytest.raises(CheckpointError, match="other settings"):
         run(settings, work=tmp_path)
     with pytest.raises(ValueError, match="no method 'KLon'"):
