@@ -130,22 +130,25 @@ def write_text(path: Path, text: str) -> None:
 
 
 def replace(path: Path | str, records: Iterable[Record], order: Sequence[str]) -> None:
-    """Write records beside those of other settings that the file holds already, in the order of the settings given.
+    """Write all records of some methods beside those of others that the file holds already, in the order of the methods given.
 
-    What begins with a name of `order` and goes on ("LR, from 0") follows behind, in that order too, whoever came first. Raises
-    RecordError where the file holds something else.
+    What begins with a name of `order` and goes on ("LR, from 0") is of that method, and follows behind all that have its name alone, in
+    that order too, whoever came first. Raises RecordError where the file holds something else.
     """
-    path = Path(path)
-    place = {setting: number for number, setting in enumerate(order)}
+    path, records = Path(path), list(records)
+    place = {method: number for number, method in enumerate(order)}
+
+    def method(record: Record) -> str:
+        return max((name for name in order if record.setting.startswith(name)), key=len, default=record.setting)
 
     def key(record: Record) -> tuple[int, int]:
-        longest = max((name for name in order if record.setting.startswith(name)), key=len, default=None)
-        return place.get(record.setting, len(place)), place.get(longest, len(place))
+        return place.get(record.setting, len(place)), place.get(method(record), len(place))
 
+    again = {method(record) for record in records}
     with _alone_in(path.parent):  # of two that read before either writes, one would lose its records
-        known = {record.setting: record for record in read(path)} if path.exists() else {}
-        known |= {record.setting: record for record in records}
-        write(path, sorted(known.values(), key=key))
+        # of a method that is run again nothing stays, not even what it is no longer run with
+        others = [each for each in read(path) if method(each) not in again] if path.exists() else []
+        write(path, sorted([*others, *records], key=key))
 
 
 @contextmanager

@@ -48,6 +48,20 @@ def test_a_metric_is_a_mean_with_a_named_spread():
     assert Metric.over([4.0], "tasks") == Metric(4.0, 0.0, "tasks", 1)
 
 
+def test_a_method_that_is_run_again_leaves_nothing_of_what_it_was_run_with_before(tmp_path):
+    path, order = tmp_path / "run.jsonl", ["deep", "deep w/ steps", "shallow"]
+
+    def put(*names: str) -> list[str]:
+        records.replace(path, [some_record(setting=name) for name in names], order)
+        return [record.setting for record in records.read(path)]
+
+    before = ["deep, inner 0.1", "deep, inner 0.5", "deep w/ steps, inner 0.1", "shallow", "other"]
+    assert set(put(*reversed(before))) == set(before)
+    found = put("deep, inner 0.1", "deep, inner 2")
+    assert set(found) == {"deep, inner 0.1", "deep, inner 2", "deep w/ steps, inner 0.1", "shallow", "other"}
+    assert found[0] == "shallow" and len(put("other")) == len(put("shallow")) == 5
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
