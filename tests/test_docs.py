@@ -146,8 +146,8 @@ def test_how_far_upper_bounds_have_converged_is_what_the_records_say():
         read("arnold2019/cnn", f"{data} CNN(2) upper bound", "lite").by_seed("test_accuracy_on_support").mean()
         for data in ("omniglot", "cifar-fs")
     ]
-    told = "{:.0f} % on Omniglot, but {:.0f} % on CIFAR-FS, where 100 steps are no convergence"
-    assert told.format(*(100 * each for each in bounds)) in flat(PAGES["docs/deviations.md"])
+    told = "on the points that it is trained on (`test_accuracy_on_support`) it has {:.0f} % on Omniglot and {:.0f} % on CIFAR-FS."
+    assert told.format(*(100 * each for each in bounds)) in flat(PAGES["docs/deviations.md"]) and min(bounds) > 0.98
 
 
 def test_the_results_are_the_recorded_ones():
