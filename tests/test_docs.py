@@ -577,6 +577,27 @@ def test_what_was_found_of_layers_is_what_the_records_say():
     assert verdicts()["arnold2021.s53-improve-omniglot"] == "not-reproduced"
 
 
+def test_what_was_found_of_depth_is_what_the_records_say():
+    from paper_checks.image_records import cell, read
+
+    methods = ("MAML", "MAML w/ meta-KFO")
+    gains = {}
+    for layers in (1, 2, 4, 6):
+        plain, learned = (
+            read("arnold2021/cnn", cell("omniglot", layers, method), "lite").by_seed().mean() for method in methods
+        )
+        gains[layers] = f"{100 * (learned - plain):.0f}"
+    assert (
+        f"from {gains[1]} points with one block and {gains[2]} with two to {gains[4]} with four and with six."
+        in flat(FINDINGS)
+    )
+    assert gains[4] == gains[6]
+    verdict = {
+        name: verdicts()[f"arnold2021.{name}-omniglot"] for name in ("fig4-size", "fig4-gain", "s52-six-degrades")
+    }
+    assert verdict == {"fig4-size": "reproduced", "fig4-gain": "reproduced", "s52-six-degrades": "not-reproduced"}
+
+
 def test_what_was_found_of_costs_is_printed_and_recorded():
     from paper_checks.arnold2019.image_experiments import TIMING_ERROR, timed_on
     from paper_checks.image_records import read
