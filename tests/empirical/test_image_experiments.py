@@ -1,6 +1,7 @@
 """The image experiments on made images: what a record says, that a killed run goes on, and what each study measures."""
 
 import json
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -75,6 +76,21 @@ class _Bars:
 
 def run(settings, tier=TINY, studies=STUDIES, along=(), **options):
     return few_shot.runner("made/made", settings, {"tiny": tier}, studies, along)("tiny", **options)
+
+
+@contextmanager
+def killed_at(meta_iteration):
+    """A run in this context ends where it has trained so far."""
+    fit = Trainer.fit
+
+    def killed(self, at):
+        fit(self, at)
+        if at == meta_iteration:
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Trainer, "fit", killed)
+        yield
 
 
 def trained(setting):
@@ -217,20 +233,11 @@ def test_a_killed_bound_goes_on_with_the_task_where_it_was(tmp_path, monkeypatch
     assert again.final == whole.final and again.details == whole.details
 
 
-def test_a_killed_run_goes_on_to_the_same_record(tmp_path, monkeypatch):
+def test_a_killed_run_goes_on_to_the_same_record(tmp_path):
     cells = {"MAML": CELL}
     whole = run(cells)[0]
-    fit = Trainer.fit
-
-    def killed(self, at):
-        fit(self, at)
-        if at == 4:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(Trainer, "fit", killed)
-    with pytest.raises(KeyboardInterrupt):
+    with killed_at(4):
         run(cells, work=tmp_path)
-    monkeypatch.setattr(Trainer, "fit", fit)
     looked = json.loads((tmp_path / "maml" / "measured.json").read_text())["measured"]
     assert list(looked) == ["meta-iteration 0", "meta-iteration 2"]
     bars = _Bars()
@@ -322,7 +329,7 @@ def test_a_collapsed_network_starts_where_the_network_is():
     assert not np.array_equal(found["collapsed, then adapted"], after)
 
 
-def test_a_study_along_training_is_made_of_what_is_trained_so_far_and_by_no_killed_run_twice(tmp_path, monkeypatch):
+def test_a_study_along_training_is_made_of_what_is_trained_so_far_and_by_no_killed_run_twice(tmp_path):
     cells = {"MAML": replace(CELL, network=Network(linnet=(16, 8)), studies=("collapsing",), rates=((0.1, 0.01),))}
     tier = replace(TINY, look_tasks=TINY.test_tasks)
     (record,) = run(cells, tier, along=("collapsing",))
@@ -336,17 +343,8 @@ def test_a_study_along_training_is_made_of_what_is_trained_so_far_and_by_no_kill
     (begun,) = run({"MAML": replace(cells["MAML"], iterations=2)}, replace(tier, looks=1), along=("collapsing",))
     assert begun.details["studies"]["collapsing"][by_rate]["30"] == found[by_rate]["30"][1] != found[by_rate]["30"][0]
 
-    fit = Trainer.fit
-
-    def killed(self, at):
-        fit(self, at)
-        if at == 4:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(Trainer, "fit", killed)
-    with pytest.raises(KeyboardInterrupt):
+    with killed_at(4):
         run(cells, tier, along=("collapsing",), work=tmp_path)
-    monkeypatch.setattr(Trainer, "fit", fit)
     (again,) = run(cells, tier, along=("collapsing",), work=tmp_path)
     assert again.details["studies_along_training"] == record.details["studies_along_training"]
     assert run(cells, tier)[0].details["studies_along_training"] == {}
