@@ -251,7 +251,7 @@ class Layout:
         return *found, figure.add_subplot(places[rows, :])
 
 
-def head(axes: Axes, title: str, run: str = "", wide: float = 3.0) -> None:
+def head(axes: Axes, title: str, run: str = "", wide: float = 2.6) -> None:
     """A title, and in grey below it what was run; `wide`: inches of the panel."""
     count = ceil(len(run) / (wide / LETTER))
     lines = textwrap.wrap(run, ceil(len(run) / count) + 10, break_on_hyphens=False) if run else []

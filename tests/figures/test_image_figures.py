@@ -1,8 +1,9 @@
 """The figures of the image experiments, from made-up records: what is drawn, what is named as missing, and that no panel mixes tiers."""
 
 import json
-from itertools import pairwise
+from itertools import combinations, pairwise
 
+import matplotlib
 import numpy as np
 import pytest
 from made_records import IDS, made_up, write
@@ -11,6 +12,7 @@ from empirical.experiments import EXPERIMENTS
 from figures import FIGURES, load
 from figures.__main__ import main
 from figures.rendering import compute, drawn, image
+from figures.style import RC
 from paper_checks.published import accuracy
 from paper_checks.recorded import MissingRecord, UnreadableRecord
 
@@ -77,6 +79,18 @@ def test_the_same_bytes_every_time_and_the_tier_is_told(name, lite):
     assert texts(figure, "not run") == []
     *shown, _ = figure.axes
     assert all(axes.get_xlabel() and axes.get_title(loc="left") for axes in shown) and shown[0].get_ylabel()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_was_run_stands_over_its_own_panel_alone(name):
+    """Of the records that are there."""
+    with matplotlib.rc_context(RC):
+        figure = figure_of(name, None)
+        figure.draw_without_rendering()
+        told = [text for axes in figure.axes for text in axes.texts if text.get_gid() == "run" and text.get_text()]
+        places = [text.get_window_extent() for text in told]
+    assert told and not any(one.overlaps(other) for one, other in combinations(places, 2))
+    assert all(place.x1 <= figure.bbox.x1 for place in places)
 
 
 @pytest.mark.parametrize("name", NAMES)
