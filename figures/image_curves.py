@@ -305,7 +305,7 @@ def draw_rows(axes: Axes, at: np.ndarray, values: np.ndarray, look: Look, name: 
     finite = np.isfinite(values)
     first, last = finite.all(1).sum() - 1, finite.any(1).sum()
     if 0 <= first < last - 1:
-        others = [row[row == row].mean() for row in values[first:last]]
+        others = [row[left].mean() for row, left in zip(values[first:last], finite[first:last], strict=True)]
         axes.plot(at[first:last], others, color=look.colour, ls=look.line, lw=0.8, gid=f"{name}, without the diverged")
 
 

@@ -106,7 +106,7 @@ class Cell:
         found: Any = self.record.details
         for name in names:
             if name not in found:
-                what = ", ".join(names[1:]) + (" along training" if "along" in names[0] else "")
+                what = ", ".join(names).replace("_", " ")
                 raise NotRun(f"the {self.record.tier} record of {self.record.setting} has no {what}: run it again")
             found = found[name]
         return found

@@ -244,10 +244,8 @@ def test_where_one_seed_diverges_the_curve_goes_on_thin_without_it(place):
     (record,) = made_up(LINEAR, "omniglot LR+LinNet, 5 steps", "lite", 0.8)
     collapsed = record.details["studies_along_training"]["collapsing"]
     by_rate = collapsed["collapsed, then adapted, by factor of the rate"]
-    for rows in (
-        record.learning_curve["test_accuracy"],
-        *by_rate.values(),
-    ):  # the rate of the network is one of them
+    # the rate of the network is one of the rates
+    for rows in (record.learning_curve["test_accuracy"], *by_rate.values()):
         for row in rows[3:]:
             row[0] = None
     record.details["diverged_at"][0] = 7
