@@ -37,7 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
     run.add_argument(
         "--tier",
         default="smoke",
-        help="smoke (seconds; the default), lite where there is one, or full (what the figures use)",
+        help="smoke (seconds; the default), lite or long where there is one, or full (what the figures use); long goes on from where the "
+        "same code has ended lite",
     )
     run.add_argument(
         "--method",
@@ -78,7 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _list(parser: _Parser, experiment: str | None) -> int:
     if experiment is None:
         for name, module in EXPERIMENTS.items():
-            print(f"{name:28}{', '.join(module.TIERS):20}{module.SUMMARY}")
+            print(f"{name:28}{', '.join(module.TIERS):25}{module.SUMMARY}")
         return 0
     try:
         methods = running.Job(experiment, "smoke").methods

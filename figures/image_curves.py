@@ -22,7 +22,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 from matplotlib.transforms import blended_transform_factory
 
 from paper_checks.framework import NotRun
-from paper_checks.image_records import Cell, read
+from paper_checks.image_records import TIERS, Cell, read
 from paper_checks.published import TITLES
 from paper_checks.recorded import MissingRecord
 
@@ -53,7 +53,6 @@ __all__ = [
 ]
 
 GREY, GREEN, ORANGE = "#6b6b6b", "#009e73", "#e69f00"
-TIERS = ("full", "lite")
 SMALL = 8.0
 """Points, of what is said in grey; LINE, LEGEND and HEAD: inches, of its lines, of a legend's, and of what stands around a panel."""
 LINE, LEGEND, HEAD = 0.135, 0.23, 1.05
@@ -174,10 +173,11 @@ def collect(
         if not found[tier]:
             absent.append(TITLES[dataset])
             continue
-        (other,) = (each for each in TIERS if each != tier)
-        lacking = [
-            f"{label} ({other} only)" if label in found[other] else label for label in names if label not in found[tier]
-        ]
+        lacking = []
+        for label in names:
+            if label not in found[tier]:
+                others = [each for each in TIERS if label in found[each]]
+                lacking.append(f"{label} ({' and '.join(others)} only)" if others else label)
         panels[dataset] = Panel(TITLES[dataset], tier, found[tier], tuple(lacking))
     if not panels:
         raise MissingRecord(_missing(experiment, reasons, results))

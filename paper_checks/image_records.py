@@ -1,9 +1,9 @@
 """What the claims about the image experiments of both Arnold papers read from the recorded runs, as numbers with standard errors.
 
-A claim is judged on the full tier where it has all cells that the claim needs as they are declared now, else on the lite tier where that
-has them all: tiers are never mixed. A published accuracy is judged on the full tier alone. A run that diverged counts as a guess. Of a
-search, the candidate is read that the validation tasks prefer. No choice looks at a test task, but that of a collapsed network's rate,
-which is made against the claims.
+A claim is judged on the full tier where it has all cells that the claim needs as they are declared now, else on the long tier or the
+lite one where that has them all: tiers are never mixed. A published accuracy is judged on the full tier alone. A run that diverged counts
+as a guess. Of a search, the candidate is read that the validation tasks prefer. No choice looks at a test task, but that of a collapsed
+network's rate, which is made against the claims.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ __all__ = [
     "Cell",
     "Number",
     "Reader",
+    "TIERS",
     "above_chance",
     "accuracy",
     "cell",
@@ -46,8 +47,8 @@ __all__ = [
     "sum_of",
 ]
 
-TIERS = ("full", "lite")
-"""Those that a claim is judged on: the first that has all of its cells."""
+TIERS = ("full", "long", "lite")
+"""Those that a claim is judged on: the first that has all of its cells. The first of them is the papers' protocol."""
 ORDERED = Above(0.0)
 """The bound of a difference that is said to be positive."""
 LEARNED = Above(0.1)
@@ -304,19 +305,24 @@ def _measured(experiment: str, numbers: Mapping[str, Number], tiers: tuple[str, 
 
 
 def _level(experiment: str, numbers: Mapping[str, Number]) -> dict[str, Estimate]:
-    """All numbers from the full tier; without it the message tells what the lite one has."""
+    """All numbers from the full tier; without it the message tells what the next one that has some of them has."""
+    full, *others = TIERS
     try:
-        return _measured(experiment, numbers, ("full",))
+        return _measured(experiment, numbers, (full,))
     except NotRun as reason:
-        told = []
-        for part, number in numbers.items():
-            try:
-                found = number(Reader(experiment, "lite"))
-            except NotRun:
-                continue
-            told.append(f"{part} {found} ({found.evidence})")
-        lite = f"; the lite tier, which judges no level, has {'; '.join(told)}" if told else ""
-        raise NotRun(str(reason).rstrip(".") + lite) from None
+        beside = ""
+        for tier in others:
+            told = []
+            for part, number in numbers.items():
+                try:
+                    found = number(Reader(experiment, tier))
+                except NotRun:
+                    continue
+                told.append(f"{part} {found} ({found.evidence})")
+            if told:
+                beside = f"; the {tier} tier, which judges no level, has {'; '.join(told)}"
+                break
+        raise NotRun(str(reason).rstrip(".") + beside) from None
 
 
 def _command(experiment: str, numbers: Mapping[str, Number], tier: str) -> str:

@@ -1,7 +1,7 @@
 """Every accuracy on images that the two Arnold papers print, beside what was measured: the tables of the README.
 
 A row is a cell: one network, one method, one data set. It stands once, whatever tables it is in. What was measured comes from the full tier
-where that has been run, else from the lite one, which is a small budget and no published protocol.
+where that has been run, else from the long one or the lite one, which are budgets and no published protocol.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from .arnold2019 import image_experiments as of2019
 from .arnold2021 import image_experiments as of2021
 from .framework import NotRun
-from .image_records import Cell, read
+from .image_records import TIERS, Cell, read
 from .published import TITLES, Accuracy, accuracies
 
 __all__ = ["Row", "markdown", "missing", "rows", "tables"]
@@ -106,7 +106,7 @@ def rows() -> list[Row]:
             found[paper, data, method].printed.append((place, printed))
     for row in found.values():
         reasons = []
-        for tier in ("full", "lite"):
+        for tier in TIERS:
             try:
                 cell = read(row.experiment, row.setting, tier)
                 if row.method == PRUNED:

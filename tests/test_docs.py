@@ -126,10 +126,11 @@ def test_the_episodes_are_the_recorded_ones():
 def test_records_of_images_tell_the_deviations_of_now():
     from empirical.experiments import EXPERIMENTS as RUN
     from paper_checks import recorded
+    from paper_checks.image_records import TIERS
 
     for id in ("arnold2021/linear-images", "arnold2021/cnn", "arnold2019/omniglot-linear", "arnold2019/cnn"):
         named = {each: s for name, s in RUN[id].SETTINGS.items() for each in s.candidates(name).values()}
-        for tier in ("full", "lite"):
+        for tier in TIERS:
             try:
                 found = recorded.read(id, None, tier)
             except recorded.MissingRecord:

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from .. import compilation, records
+from .. import compilation, distributed, records
 from ..data import DATASETS, find
 from ..meta_learners.maml import MAML
 from ..models import benchmark_cnn, linear_network
@@ -33,7 +33,7 @@ from ..records import Metric, Record
 from ..tasks.few_shot import FewShotTasks
 from ..trainer import Trainer
 from ..update_rules import UpdateRule, cfc, kfc, klin, meta_curvature, meta_sgd, sgd, t_nets
-from . import methods
+from . import longer, methods
 from .looks import Kept, accuracies, along, surviving
 from .methods import rounded
 from .single_tasks import trained_alone
@@ -258,9 +258,14 @@ TIERS = {
     "smoke": Tier(seeds=2, test_tasks=8, looks=1, look_tasks=8, iterations=3, tasks_per_step=2),
     # three minutes of one core for a seed, at 2e10 multiplications a second
     "lite": Tier(seeds=3, test_tasks=300, looks=8, look_tasks=60, work=3e12, tasks_per_step=4),
+    # ten times lite: half an hour
+    "long": Tier(seeds=3, test_tasks=300, looks=40, look_tasks=60, work=3e13, tasks_per_step=4),
     "full": Tier(seeds=3, test_tasks=600, looks=60, look_tasks=100),
 }
 """Of the image experiments."""
+GOES_ON_FROM = {"long": "lite"}
+"""Of a tier that trains as another does, only longer, that other: it goes on from its end where that is kept. A cell whose shorter run was
+not worth compiling begins anew."""
 
 
 @dataclass(frozen=True)
@@ -295,7 +300,7 @@ def runner(
     """The `run` of an experiment's module; `along`: the studies, all of accuracies, that every look along training makes too."""
 
     def prepared(tier, name, device, seed, progress, work) -> _Run:
-        return _Run(experiment, settings[name], name, tier, tiers[tier], studies, along, device, seed, progress, work)
+        return _Run(experiment, settings[name], name, tier, tiers, studies, along, device, seed, progress, work)
 
     of_methods = methods.runner(settings, prepared)
 
@@ -329,18 +334,27 @@ def learner_of(setting: Setting, rates: Tensor | float, **options: Any) -> MAML:
 class _Run:
     """One setting: meta-training and test."""
 
-    def __init__(self, experiment, setting, name, tier_name, tier, studies, along, device, seed, progress, work):
-        self.experiment, self.name, self.tier_name, self.tier = experiment, name, tier_name, tier
-        self.setting: Setting = tier.cut(setting)
+    def __init__(self, experiment, setting, name, tier_name, tiers, studies, along, device, seed, progress, work):
+        self.experiment, self.name, self.tier_name, self.tier = experiment, name, tier_name, tiers[tier_name]
+        self.setting: Setting = self.tier.cut(setting)
         self.studies = {study: studies[study] for study in setting.studies}
         self.studied_along = [study for study in setting.studies if study in along]
         self.device, self.seed, self.progress, self.work = device, seed, progress, work
-        self.seeds = [seed + s for s in range(tier.seeds)]
+        self.seeds = [seed + s for s in range(self.tier.seeds)]
         self.runs = [(s, *pair) for s in self.seeds for pair in setting.rates]
         self.tasks = self.setting.tasks()
         self.fresh = self.tasks if setting.pool is None else replace(self.tasks, pool=None)
-        told = [asdict(self.setting), asdict(tier), self.tasks.images.digest()]
+        told = [asdict(self.setting), asdict(self.tier), self.tasks.images.digest()]
         self.key = methods.fingerprint(device, torch.float32, experiment, name, *told, seed)
+        # what is trained and looked at, however long
+        told = [asdict(replace(self.setting, iterations=0)), self.setting.worth_compiling()]
+        told += [self.tier.look_tasks, self.tier.chunk, self.tasks.images.digest(), distributed.size()]
+        self.training = methods.fingerprint(device, torch.float32, experiment, name, *told, seed)
+        self.places = self.tier.looked(self.setting.iterations)
+        self.shorter = GOES_ON_FROM.get(tier_name)
+        if self.shorter is not None:
+            before = tiers[self.shorter].looked(tiers[self.shorter].cut(setting).iterations)
+            self.places = before + [place for place in self.places if place > before[-1]]
 
     def run(self) -> list[Record]:
         """Training and test; a record for each pair of rates."""
@@ -357,13 +371,13 @@ class _Run:
             chunk=self.tier.chunk,
             device=self.device,
             compile=setting.worth_compiling(),
-            checkpoint=None if self.work is None else self.work / "trained.safetensors",
-            fingerprint=self.key,
+            checkpoint=None if self.work is None else self.work / longer.CHECKPOINT,
+            fingerprint=self.training,
             tolerate_divergence=True,
             description=self.name,
         )
         if setting.iterations:
-            curve = self._meta_trained(kept, learner, trainer)
+            curve = self._meta_trained(learner, trainer)
             measured, found = self._meta_tested(kept, learner, trainer)
         else:
             measured, found = self._each_alone(kept, learner, trainer), {}
@@ -371,9 +385,13 @@ class _Run:
         seconds = self._seconds(trainer)
         return [self._record(n, trainer, curve, measured, found, (began, seconds)) for n in range(len(setting.rates))]
 
-    def _meta_trained(self, kept: Kept, learner: MAML, trainer: Trainer) -> dict[int, dict[str, Any]]:
+    def _meta_trained(self, learner: MAML, trainer: Trainer) -> dict[int, dict[str, Any]]:
         """Train; accuracies and studies along it."""
         setting = self.setting
+        if self.work is not None and self.shorter is not None:
+            # tiers stand beside each other, EXPERIMENT.TIER, and methods under them
+            folder = self.work.parent.with_suffix(f".{self.shorter}") / self.work.name
+            longer.take(self.work, folder, self.training, self.progress)
         few = list(self._drawn(trainer, "test", min(self.tier.look_tasks, setting.test_tasks)))
 
         def look() -> dict[str, Any]:
@@ -386,7 +404,10 @@ class _Run:
                 },
             }
 
-        return along(kept, trainer, self.tier.looked(setting.iterations), look, self.progress)
+        found = along(Kept(self.work, self.training, longer.LOOKS), trainer, self.places, look, self.progress)
+        if self.work is not None and self.tier_name in GOES_ON_FROM.values():
+            longer.keep(self.work)
+        return found
 
     def _meta_tested(self, kept: Kept, learner: MAML, trainer: Trainer) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Of what was learned, accuracies (R, T) and studies."""

@@ -40,13 +40,14 @@ class Kept:
     Args:
         work: the folder; None keeps nothing.
         key: says what run this is.
+        name: of the file.
 
     Raises:
         CheckpointError: the folder holds another run's numbers, or a damaged file.
     """
 
-    def __init__(self, work: Path | None, key: str):
-        self._file = None if work is None else work / "measured.json"
+    def __init__(self, work: Path | None, key: str, name: str = "measured.json"):
+        self._file = None if work is None else work / name
         self._key = key
         self._found: dict[str, Any] = {}
         if self._file is None or not self._file.exists():

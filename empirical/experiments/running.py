@@ -18,6 +18,7 @@ from ..data.sources import FOLDER_VARIABLE
 from ..progress import Progress
 from ..records import Record
 from . import EXPERIMENTS
+from .longer import KEPT
 from .methods import slug
 
 
@@ -139,18 +140,27 @@ class Job:
             ) from None
 
     def clear(self) -> None:
-        """Delete what these methods have left in the folder of unfinished runs; other methods' runs stay."""
+        """Delete what these methods have left in the folder of unfinished runs, but for what a longer tier goes on from."""
         if self.work is None:
             return
-        for name in self.methods:
-            shutil.rmtree(self.work / slug(name), ignore_errors=True)
-        if self.work.is_dir() and not any(self.work.iterdir()):
-            self.work.rmdir()
+        for folder in (self.work / slug(name) for name in self.methods):
+            for left in folder.iterdir() if folder.is_dir() else ():
+                if left.is_dir() and left.name != KEPT:
+                    shutil.rmtree(left, ignore_errors=True)
+                elif not left.is_dir():
+                    left.unlink(missing_ok=True)
+            _remove_if_empty(folder)
+        _remove_if_empty(self.work)
 
 
 def methods_of(experiment: str) -> tuple[str, ...]:
     """The METHODS of an experiment, none where it has none."""
     return tuple(getattr(EXPERIMENTS[experiment], "METHODS", ()))
+
+
+def _remove_if_empty(folder: Path) -> None:
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "from this code, these libraries and as many threads."
     )
     parser.add_argument("experiments", nargs="*", metavar="EXPERIMENT", help="ids from the list")
-    parser.add_argument("--tier", default="smoke", help="of every experiment: smoke (the default), lite or full")
+    parser.add_argument("--tier", default="smoke", help="of every experiment: smoke (the default), lite, long or full")
     parser.add_argument(
         "--method",
         nargs="+",

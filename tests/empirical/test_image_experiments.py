@@ -17,6 +17,7 @@ from empirical.experiments import (
     arnold2021_linear_images,
     few_shot,
     looks,
+    running,
 )
 from empirical.experiments.few_shot import Network, Setting, Tier, Trained, learner_of
 from empirical.experiments.layer_studies import STUDIES, after_adaptation, layer_names
@@ -242,7 +243,7 @@ def test_a_killed_run_goes_on_to_the_same_record(tmp_path):
     whole = run(cells)[0]
     with killed_at(4):
         run(cells, work=tmp_path)
-    looked = json.loads((tmp_path / "maml" / "measured.json").read_text())["measured"]
+    looked = json.loads((tmp_path / "maml" / "looks.json").read_text())["measured"]
     assert list(looked) == ["meta-iteration 0", "meta-iteration 2"]
     bars = _Bars()
     again = run(cells, work=tmp_path, progress=bars)[0]
@@ -253,6 +254,58 @@ def test_a_killed_run_goes_on_to_the_same_record(tmp_path):
     with pytest.raises(CheckpointError, match=r"another run|other settings"):
         (tmp_path / "maml" / "record.jsonl").unlink()
         run({"MAML": replace(CELL, rates=((0.3, 0.003),))}, work=tmp_path)
+
+
+NETWORK = "omniglot LR+LinNet, 1 step"
+
+
+@pytest.fixture
+def tiers(monkeypatch):
+    """A lite and a long tier of a few meta-iterations, whose looks do not fall together."""
+    monkeypatch.setitem(few_shot.TIERS, "lite", TINY)
+    monkeypatch.setitem(few_shot.TIERS, "long", replace(TINY, iterations=10, looks=3))
+
+
+def job(out, tier, **options):
+    """What a run of a job leaves, and the lines and bars that it showed; its experiment has a study along training."""
+    bars, made = _Bars(), running.Job("arnold2021/linear-images", tier, (NETWORK,), out=out, **options)
+    (record,) = found = made.run(bars)
+    made.write(found)
+    return record, bars
+
+
+def test_a_longer_tier_goes_on_from_where_the_shorter_one_ended_to_the_same_record(tmp_path, tiers):
+    whole, bars = job(tmp_path / "whole", "long")
+    assert bars.begun == [(NETWORK, 10, 0)]
+    assert whole.learning_curve["meta_iteration"] == [0, 2, 4, 7, 10]  # the shorter one's looks, and then its own
+    shorter, _ = job(tmp_path, "lite")
+    left = {path.name for path in (tmp_path / ".unfinished").rglob("*") if path.is_file()}
+    assert left == {"trained.safetensors", "looks.json"}
+
+    record, bars = job(tmp_path, "long")
+    assert bars.begun == [(NETWORK, 10, 4)] and bars.lines[0].startswith("goes on from ")
+    assert record.learning_curve == whole.learning_curve and record.final == whole.final
+    times = {"seconds_per_meta_step": None}
+    assert record.details | times == whole.details | times
+    assert record.learning_curve["test_accuracy"][:3] == shorter.learning_curve["test_accuracy"]
+
+    # what is finished is run anew, not from its own end
+    assert job(tmp_path, "lite")[1].begun == [(NETWORK, 4, 0)]
+    # another seed has other tasks
+    _, bars = job(tmp_path, "long", seed=7)
+    assert bars.begun == [(NETWORK, 10, 0)] and bars.lines[0].startswith("begins anew: ")
+    next((tmp_path / ".unfinished").rglob("looks.json")).write_text("{")
+    assert job(tmp_path, "long")[1].begun == [(NETWORK, 10, 0)]
+
+
+def test_a_longer_run_that_is_killed_goes_on_from_its_own_checkpoint(tmp_path, tiers):
+    whole, _ = job(tmp_path / "whole", "long")
+    job(tmp_path, "lite")
+    with killed_at(7):
+        job(tmp_path, "long")
+    record, bars = job(tmp_path, "long")
+    assert bars.begun == [(NETWORK, 10, 7)] and record.final == whole.final
+    assert record.learning_curve == whole.learning_curve
 
 
 def test_a_run_that_is_killed_in_a_study_tests_and_studies_nothing_twice(tmp_path, monkeypatch):

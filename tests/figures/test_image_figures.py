@@ -228,6 +228,9 @@ def test_a_panel_is_of_one_tier(place):
     figure = figure_of("arnold2021-figure3", place / "results")
     assert texts(figure, "run") == ["full: 20,000 meta-iterations of 16 tasks, 3 seeds"]
     assert "LR, 5 steps (lite only)" in texts(figure, "not run")[0]
+    write(place, LINEAR, records(LINEAR, "long", "omniglot LR, 5 steps"), "long")
+    figure = figure_of("arnold2021-figure3", place / "results")
+    assert "LR, 5 steps (long and lite only)" in texts(figure, "not run")[0]
 
 
 def test_a_run_that_diverged_is_told_and_counts_as_a_guess(place):

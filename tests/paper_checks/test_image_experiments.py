@@ -106,8 +106,8 @@ def test_where_nothing_is_learned_no_level_is_reproduced_nor_any_order(place):
     assert kept == {"arnold2019.fig1-omniglot-chance"} | costs
 
 
-def judged_with(place, full=(), lite=(), id="arnold2021.s53-improve-omniglot"):
-    for tier, found in (("full", full), ("lite", lite)):
+def judged_with(place, full=(), lite=(), id="arnold2021.s53-improve-omniglot", long=()):
+    for tier, found in (("full", full), ("long", long), ("lite", lite)):
         write(place, CNN, list(found), tier)
     return judge(CLAIMS[id])
 
@@ -123,8 +123,13 @@ def rows(tier: str, table: str, level=as_printed, skip=()) -> list[Record]:
     ]
 
 
-def test_an_order_is_judged_on_lite_where_full_lacks_a_cell_and_the_tiers_are_never_mixed(place):
+def test_an_order_is_judged_on_a_smaller_tier_where_full_lacks_a_cell_and_the_tiers_are_never_mixed(place):
     full, lite = rows("full", "Table 3"), rows("lite", "Table 3", lambda *_: 0.5)
+    long = rows("long", "Table 3")
+    assert "(full, " in judged_with(place, full, lite, long=long).cross_check
+    found = judged_with(place, full[1:], lite, long=long)
+    assert found.verdict == "reproduced" and "(long, " in found.cross_check and "(full, " not in found.cross_check
+    assert "(lite, " in judged_with(place, full[1:], lite, long=long[1:]).cross_check
     assert judged_with(place, full, lite).verdict == "reproduced"
     found = judged_with(place, full[1:], lite)
     assert found.verdict == "not-reproduced" and "(lite, " in found.cross_check and "(full, " not in found.cross_check
@@ -153,6 +158,9 @@ def test_lite_never_judges_a_level_but_is_told(place):
     found = judged_with(place, (), rows("lite", "Table 3"), "arnold2021.t3-omniglot")
     assert found.verdict == "not-run" and not found.problems
     assert "the lite tier, which judges no level, has CNN(2) MAML 0.66" in found.reason
+    found = judged_with(place, (), rows("lite", "Table 3"), "arnold2021.t3-omniglot", rows("long", "Table 3")[:1])
+    assert found.verdict == "not-run" and "the lite tier" not in found.reason
+    assert "the long tier, which judges no level, has CNN(2) MAML 0.66" in found.reason
     full = rows("full", "Table 3")
     assert judged_with(place, full, (), "arnold2021.t3-omniglot").verdict == "reproduced"
     off = rows("full", "Table 3", lambda *cell: as_printed(*cell) - 0.08)

@@ -68,6 +68,15 @@ def test_of_a_search_the_row_is_what_validation_prefers_and_diverged_seeds_are_c
     assert searched[2].startswith("60.0") and diverged[2] == "20.0 ± 0.0 (0.0), 3 diverged"
 
 
+def test_a_row_is_of_the_longest_tier_that_has_it(place):
+    for tier, expected in (("lite", "40.0"), ("long", "50.0"), ("full", "60.0")):
+        write(place, CNN, made_up(CNN, PLAIN, tier, float(expected) / 100), tier)
+        (told,) = columns(markdown(rows()))[1:]
+        found = dict(zip(HEAD, told, strict=True))
+        assert found["measured, %"].startswith(expected) and found["run"].startswith(tier)
+        assert f"--tier {tier} " in found["command"]
+
+
 def test_the_row_of_an_upper_bound_says_how_well_it_knows_what_it_was_trained_on(place):
     found = made_up(IDS[2], "omniglot upper bound", "full", [0.8, 0.7, 0.6])
     for record in found:
