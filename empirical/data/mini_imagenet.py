@@ -2,7 +2,7 @@
 
 Read from the first of these that is there: `train.csv`, `val.csv` and `test.csv` beside the folder `images`; the three
 `mini-imagenet-cache-….pkl`; the three `miniImageNet_category_split_….pickle`. The files say which class is in which split, so a class is
-named by both, as in "training/n01532829". The last layout numbers its classes instead of naming them.
+named by both, as in "training/n01532829". The last layout may number its classes without naming them.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from . import sources
+from . import sources, splits
 from .image_set import ImageSet, resize
 
-CLASSES = {"training": 64, "validation": 16, "test": 20}
+CLASSES = splits.mini_imagenet()
 IMAGES = 600
 SIDE = 84
 
@@ -61,13 +61,17 @@ def _cache(split: str, path: Path) -> Groups:
 
 
 def _numbered(split: str, path: Path) -> Groups:
-    """One split from {"data": (N, 84, 84, 3), "labels": (N,)}."""
+    """One split from {"data": (N, 84, 84, 3), "labels": (N,)}, and from {"catname2label": {name: label}} the names, if all are there."""
     table = sources.unpickled(path.read_bytes(), str(path))
     images = sources.pixels(sources.column(table, "data", str(path)), (SIDE, SIDE, 3), str(path))
     labels = sources.whole_numbers(sources.column(table, "labels", str(path)), f"the labels of {path}")
     if len(labels) != len(images):
         raise sources.DataError(f"{path} has {len(images)} images and {len(labels)} labels: fetch it again.")
-    return {f"class{label:03}": list(images[labels == label]) for label in np.unique(labels)}
+    found, named = np.unique(labels).tolist(), table.get("catname2label")
+    names = {label: f"class{label:03}" for label in found}
+    if isinstance(named, dict) and sorted(map(str, named.values())) == sorted(map(str, found)):
+        names = {label: str(sources.text(name)) for name, label in named.items()}
+    return {names[label]: list(images[labels == label]) for label in found}
 
 
 SHORT = {"training": "train", "validation": "val", "test": "test"}
@@ -114,24 +118,25 @@ def read(folder: Path) -> ImageSet:
     """Decode all images: (60000, 84, 84, 3); JPEGs of another size are resized (Pillow's LANCZOS). Classes SPLIT/LABEL.
 
     Raises:
-        DataError: a file is missing, damaged, a web page or unsafe to read; a class or images are missing; another shape.
+        DataError: a file is missing, damaged, a web page or unsafe to read; a class or images are missing, or it is another split; another
+            shape.
     """
     reader, paths = _layout(folder)
     groups: dict[str, list[np.ndarray]] = {}
-    seen: dict[str, str] = {}
     for split, path in paths.items():
         sources.refuse_web_page(path)
-        of_split = reader(split, path)
-        if len(of_split) != CLASSES[split]:
-            raise sources.DataError(f"{path} has {len(of_split)} classes: expected {CLASSES[split]}; fetch it again.")
+        of_split, expected = reader(split, path), set(CLASSES[split])
+        if reader is _numbered and not expected & set(of_split):  # there are numbers for names
+            if len(of_split) != len(expected):
+                raise sources.DataError(
+                    f"{path} has {len(of_split)} classes: expected {len(expected)}; fetch it again."
+                )
+        else:
+            sources.names(set(of_split), expected, str(path), "class")
         for label, images in sorted(of_split.items()):
             if len(images) != IMAGES:
                 raise sources.DataError(
                     f"{path} has {len(images)} images of the class {label}: expected {IMAGES}; fetch it again."
                 )
-            if (
-                reader is not _numbered and seen.setdefault(label, split) != split
-            ):  # numbers may begin anew in each file
-                raise sources.DataError(f"{path} has the class {label}, which is in the {seen[label]} split too.")
             groups[f"{split}/{label}"] = images
     return ImageSet.of(groups)

@@ -34,6 +34,11 @@ def omniglot_vinyals() -> Splits:
     return _listed("omniglot")
 
 
+def mini_imagenet() -> Splits:
+    """The 64, 16 and 20 classes of Ravi and Larochelle, *Optimization as a model for few-shot learning* (2017), by WordNet's names."""
+    return _listed("mini-imagenet")
+
+
 VALIDATION_OF_ARNOLD2019 = 100
 """Characters that arnold2019 validates on."""
 

@@ -222,7 +222,8 @@ def in_tar(folder, tables):
 @pytest.fixture
 def photographs(monkeypatch):
     """By split and label, images (3, 16, 16, 3) of a small mini-ImageNet."""
-    monkeypatch.setattr(mini_imagenet, "CLASSES", {"training": 3, "validation": 1, "test": 2})
+    named = {"training": ("n1", "n2", "n3"), "validation": ("n4",), "test": ("n5", "n6")}
+    monkeypatch.setattr(mini_imagenet, "CLASSES", named)
     monkeypatch.setattr(mini_imagenet, "IMAGES", 3)
     monkeypatch.setattr(mini_imagenet, "SIDE", 16)
     rng = np.random.default_rng(3)
@@ -256,12 +257,13 @@ def as_cache(folder, photographs, protocol=2, encode=str):
     return folder
 
 
-def as_numbered(folder, photographs):
+def as_numbered(folder, photographs, named=False):
     folder.mkdir(parents=True, exist_ok=True)
     first = 0
     for split, of_split in photographs.items():
         labels = [first + at for at in range(len(of_split)) for _ in range(3)]
-        table = {"data": np.concatenate(list(of_split.values())), "labels": labels, "catname2label": {}}
+        names = {label: first + at for at, label in enumerate(of_split)} if named else {}
+        table = {"data": np.concatenate(list(of_split.values())), "labels": labels, "catname2label": names}
         (folder / mini_imagenet.LAYOUTS[2][1][split]).write_bytes(pickle.dumps(table))
         first += len(of_split)
     return folder
@@ -511,6 +513,8 @@ def test_mini_imagenet_in_its_layouts(tmp_path, photographs):
     numbered = mini_imagenet.read(as_numbered(tmp_path / "numbered", photographs))
     assert numbered.classes[:3] == ("test/class004", "test/class005", "training/class000")
     assert numbered.digest("training/class001") == one.digest("training/n1")
+    named_too = mini_imagenet.read(as_numbered(tmp_path / "named", photographs, named=True))
+    assert named_too.digest() == one.digest() and named_too.classes == named
     jpegs = mini_imagenet.read(as_jpegs(tmp_path / "jpegs", photographs))
     assert jpegs.classes == named
     compressed = np.asarray(Image.open(tmp_path / "jpegs" / "images" / "n500000001.jpg"))
@@ -555,11 +559,11 @@ def test_mini_imagenet_names_what_is_missing_or_wrong(tmp_path, photographs):
     refused(
         table, rows.replace("n100000002.jpg,n1\n", "").encode(), "train.csv has 2 images of the class n1: expected 3"
     )
-    refused(table, rows.replace(",n1\n", ",n2\n").encode(), "train.csv has 2 classes: expected 3")
+    refused(table, rows.replace(",n1\n", ",n2\n").encode(), "train.csv has no class n1: expected 3, found 2")
     refused(
         folder / "val.csv",
         (folder / "val.csv").read_text().replace(",n4", ",n1").encode(),
-        "has the class n1, which is in the training split",
+        "val.csv has no class n4",
     )
 
     folder = as_cache(tmp_path / "cache", photographs)
@@ -582,6 +586,15 @@ def test_mini_imagenet_names_what_is_missing_or_wrong(tmp_path, photographs):
         pickle.dumps({"data": images, "labels": [1, 1]}),
         "has 3 images and 2 labels",
     )
+    for names, match in (
+        ({}, "has 2 classes: expected 1"),
+        ({"n4": 1, "n5": 2}, "has a class n5 that the data set has not"),
+    ):
+        refused(
+            folder / "miniImageNet_category_split_val.pickle",
+            pickle.dumps({"data": images, "labels": [1, 1, 2], "catname2label": names}),
+            match,
+        )
 
 
 # the cache
@@ -686,6 +699,7 @@ def test_load_refuses_an_unknown_name_and_size(tmp_path):
     ("found", "counts"),
     [
         (splits.cifar_fs(), (64, 16, 20)),
+        (splits.mini_imagenet(), (64, 16, 20)),
         (splits.omniglot_vinyals(), (1028, 172, 423)),
         (splits.omniglot_arnold2019(), (1100, 100, 423)),
     ],
