@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+import torch
+
 from . import distributed
 from .benchmarks import command as benchmarks
 from .data import DataError
@@ -50,6 +52,12 @@ def main(arguments: list[str] | None = None) -> int:
         "--fresh", action="store_true", help="start anew instead of going on with what a killed run has left"
     )
     run.add_argument("--out", type=Path, default=Path("results"), help="folder for the record (default: results)")
+    run.add_argument(
+        "--threads",
+        type=sweep.number,
+        metavar="N",
+        help="of the CPU (default: what the process has); a record is made again to the same numbers with its own",
+    )
     run.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="default: cpu")
     run.add_argument(
         "--data", type=Path, metavar="DIR", help="folder of the image data sets (default: METAPROOF_DATA, then data)"
@@ -105,6 +113,8 @@ def _run(parser: _Parser, options: argparse.Namespace) -> int:
         parser.error(str(error))
     if options.fresh:
         job.clear()
+    if options.threads:
+        torch.set_num_threads(options.threads)
     distributed.start(options.device)  # with torchrun, each process takes a share of every meta-batch
     try:
         with Progress(silent=distributed.rank() > 0) as progress:

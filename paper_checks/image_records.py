@@ -2,15 +2,16 @@
 
 A claim is judged on the full tier where it has all cells that the claim needs as they are declared now, else on the long tier or the
 lite one where that has them all: tiers are never mixed. A published accuracy is judged on the full tier alone. A run that diverged counts
-as a guess. Of a search, the candidate is read that the validation tasks prefer. No choice looks at a test task, but that of a collapsed
-network's rate, which is made against the claims.
+as a guess. A tier with a budget judges nothing of which a cell has not begun to learn: that says how long it was trained, and not what the
+paper speaks of. Of a search, the candidate is read that the validation tasks prefer. No choice looks at a test task, but that of a
+collapsed network's rate, which is made against the claims.
 """
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import hypot, sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,10 +50,12 @@ __all__ = [
 
 TIERS = ("full", "long", "lite")
 """Those that a claim is judged on: the first that has all of its cells. The first of them is the papers' protocol."""
+SUPPORT = "test_accuracy_support_statistics"
+"""Measured where batch norm sees the support points alone."""
 ORDERED = Above(0.0)
 """The bound of a difference that is said to be positive."""
 LEARNED = Above(0.1)
-"""Above chance by this is a network of which it can be said that something leaves it as it is."""
+"""Above chance by this is a network that has begun to learn, and of which it can be said that something leaves it as it is."""
 WITHIN, MOST, MOVED = 0.03, 0.04, 0.15
 """Of a published accuracy: how far ours may be from it, what the standard errors may add, and how far the control is moved."""
 
@@ -194,10 +197,12 @@ class Number:
     Attributes:
         cells: their names.
         of: from the cells, in this order, to the number.
+        of_learning: whether it says something only of cells that have begun to learn; a time does not.
     """
 
     cells: tuple[Name, ...]
     of: Callable[..., Estimate]
+    of_learning: bool = True
 
     def __call__(self, reader: Reader) -> Estimate:
         """Raises NotRun where a cell is missing."""
@@ -206,48 +211,45 @@ class Number:
 
 def over_seeds(by_seed: np.ndarray, evidence: str) -> Estimate:
     """A mean over seeds; its standard error counts seeds alone."""
-    error = by_seed.std(ddof=1) / sqrt(len(by_seed)) if len(by_seed) > 1 else 0.0
-    return Estimate(float(by_seed.mean()), float(error), f"{evidence}; its standard error is over seeds alone")
+    return Estimate(float(by_seed.mean()), _error(by_seed), f"{evidence}; its standard error is over seeds alone")
 
 
-def combined(*terms: tuple[float, Cell]) -> Estimate:
-    """A sum of multiples of accuracies. Cells on the same tasks and seeds are paired; its standard error counts both."""
+def combined(*terms: tuple[float, Cell], less: float = 0.0) -> Estimate:
+    """A sum of multiples of accuracies, less a number. Cells on the same tasks and seeds are paired; its standard error counts both.
+
+    The evidence tells the errors apart, and the sum where batch norm sees the support points alone.
+    """
     groups: dict[str, list[tuple[float, Cell]]] = {}
     for factor, cell in terms:
         groups.setdefault(cell.data, []).append((factor, cell))
-    value, errors = 0.0, [0.0]
+    value, over_tasks, over_seeds = -less, 0.0, 0.0
     for group in groups.values():
         per_task = np.sum([factor * cell.per_task() for factor, cell in group], 0)
         by_seed = np.sum([factor * cell.by_seed() for factor, cell in group], 0)
         value += float(per_task.mean())
-        errors += [float(each.std(ddof=1)) / sqrt(len(each)) for each in (per_task, by_seed) if len(each) > 1]
+        over_tasks, over_seeds = hypot(over_tasks, _error(per_task)), hypot(over_seeds, _error(by_seed))
     told = " ".join(f"{'−' if factor < 0 else '+'} {cell}" for factor, cell in terms).removeprefix("+ ")
-    unpaired = "; not on the same tasks, so not paired" if len(groups) > 1 else ""
-    return Estimate(value, hypot(*errors), told + unpaired)
+    told += f"; standard errors {over_tasks:.4f} over tasks and {over_seeds:.4f} over seeds"
+    told += ", not on the same tasks, so not paired" if len(groups) > 1 else ""
+    if all(f"{SUPPORT}_per_seed" in cell.record.details for _, cell in terms):
+        other = sum(factor * cell.by_seed(SUPPORT).mean() for factor, cell in terms) - less
+        told += f"; {other:.4f} where batch norm sees the support points alone"
+    return Estimate(value, hypot(over_tasks, over_seeds), told)
+
+
+def _error(values: np.ndarray) -> float:
+    """The standard error of a mean; 0 for a single value."""
+    return float(values.std(ddof=1)) / sqrt(len(values)) if len(values) > 1 else 0.0
 
 
 def above_chance(name: Name) -> Number:
     """By how much a cell's test accuracy exceeds that of a guess."""
-
-    def of(found: Cell) -> Estimate:
-        tested = _accuracy(found)
-        return replace(tested, value=tested.value - found.chance)
-
-    return Number((name,), of)
+    return Number((name,), lambda found: combined((1.0, found), less=found.chance))
 
 
 def accuracy(name: Name) -> Number:
     """A cell's test accuracy."""
-    return Number((name,), _accuracy)
-
-
-def _accuracy(found: Cell) -> Estimate:
-    tested = combined((1.0, found))
-    told = tested.evidence
-    if "test_accuracy_support_statistics_per_seed" in found.record.details:
-        other = found.by_seed("test_accuracy_support_statistics").mean()
-        told += f"; {other:.4f} where batch norm sees the support points alone"
-    return replace(tested, evidence=told)
+    return Number((name,), lambda found: combined((1.0, found)))
 
 
 def gained(name: Name) -> Number:
@@ -293,11 +295,23 @@ def differences(dataset: str, pairs: Iterable[tuple[tuple[int, str], tuple[int, 
     }
 
 
+def _require(experiment: str, numbers: Mapping[str, Number], tier: str) -> None:
+    """Raises NotRun where a tier lacks a cell, or its budget was too small for one to begin to learn."""
+    reader = Reader(experiment, tier)
+    for found, of_learning in [(reader[name], n.of_learning) for n in numbers.values() for name in n.cells]:
+        reached = found.by_seed().mean()
+        if of_learning and tier != TIERS[0] and reached < found.chance + LEARNED.threshold:
+            raise NotRun(
+                f"{found} has {reached:.1%}, a guess has {found.chance:.0%}: it has not begun to learn, and such a budget says no more"
+            )
+
+
 def _measured(experiment: str, numbers: Mapping[str, Number], tiers: tuple[str, ...]) -> dict[str, Estimate]:
-    """All numbers from the first tier that has all of their cells."""
+    """All numbers from the first tier that has all of their cells, and in which they have begun to learn."""
     missing = []
     for tier in tiers:
         try:
+            _require(experiment, numbers, tier)
             return {part: number(Reader(experiment, tier)) for part, number in numbers.items()}
         except NotRun as reason:
             missing.append(str(reason).rstrip("."))
@@ -337,16 +351,16 @@ def _command(experiment: str, numbers: Mapping[str, Number], tier: str) -> str:
 
 
 def _judged(experiment: str, numbers: Mapping[str, Number]) -> str:
-    """The tier that a claim is judged on; full, where none has all of its cells."""
+    """The tier that a claim is judged on; full, where none can."""
 
-    def complete(tier: str) -> bool:
-        reader = Reader(experiment, tier)
+    def judges(tier: str) -> bool:
         try:
-            return all(reader[name] for number in numbers.values() for name in number.cells)
+            _require(experiment, numbers, tier)
         except NotRun:
             return False
+        return True
 
-    return next(filter(complete, TIERS), TIERS[0])
+    return next(filter(judges, TIERS), TIERS[0])
 
 
 def level(published: float, within: float = WITHIN) -> Near:

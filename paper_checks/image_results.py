@@ -14,7 +14,7 @@ import numpy as np
 from .arnold2019 import image_experiments as of2019
 from .arnold2021 import image_experiments as of2021
 from .framework import NotRun
-from .image_records import TIERS, Cell, read
+from .image_records import SUPPORT, TIERS, Cell, read
 from .published import TITLES, Accuracy, accuracies
 
 __all__ = ["Row", "markdown", "missing", "rows", "tables"]
@@ -69,9 +69,10 @@ class Row:
 
     @property
     def command(self) -> str:
-        """What makes its record, or would make it at full."""
-        tier = "full" if self.cell is None else self.cell.record.tier
-        return f'python -m empirical run {self.experiment} --tier {tier} --method "{self.setting}"'
+        """What makes its record again, to the same numbers on the same device, or would make it at full."""
+        record = None if self.cell is None else self.cell.record
+        tier, threads = ("full", "") if record is None else (record.tier, f" --threads {record.environment['threads']}")
+        return f'python -m empirical run {self.experiment} --tier {tier} --method "{self.setting}"{threads}'
 
 
 def _settings() -> Iterator[Row]:
@@ -181,8 +182,8 @@ def _columns(row: Row) -> list[str]:
     def other(what: str) -> str:
         return _percent(row.cell.by_seed(what)) if row.whole and f"{what}_per_seed" in record.details else ""
 
-    by_seed = row.by_seed
-    spread = f" ± {100 * by_seed.std(ddof=1):.1f}" if len(by_seed) > 1 else ""
+    by_seed, of_support = row.by_seed, other(SUPPORT)
+    of_support += _spread(row.cell.by_seed(SUPPORT)) if of_support else ""
     over_tasks = f" ({100 * row.cell.per_task().std(ddof=1):.1f})" if row.whole else ""
     if told["iterations"]:
         length = f"{told['iterations']:,} × {told['tasks_per_step']} tasks"
@@ -193,8 +194,8 @@ def _columns(row: Row) -> list[str]:
     return [
         row.method,
         "; ".join(f"{_printed(each)} ({place})" for place, each in row.printed),
-        f"{_percent(by_seed)}{spread}{over_tasks}" + (f", {lost} diverged" if lost else ""),
-        other("test_accuracy_support_statistics"),
+        f"{_percent(by_seed)}{_spread(by_seed)}{over_tasks}" + (f", {lost} diverged" if lost else ""),
+        of_support,
         other("test_accuracy_without_adaptation"),
         other("test_accuracy_from_scratch"),
         f"{record.tier}, {length}, {len(record.seeds)} seeds",
@@ -204,6 +205,10 @@ def _columns(row: Row) -> list[str]:
 
 def _percent(by_seed: np.ndarray) -> str:
     return f"{100 * by_seed.mean():.1f}"
+
+
+def _spread(by_seed: np.ndarray) -> str:
+    return f" ± {100 * by_seed.std(ddof=1):.1f}" if len(by_seed) > 1 else ""
 
 
 def _printed(each: Accuracy) -> str:

@@ -436,9 +436,21 @@ def test_every_table_and_experiment_is_in_the_manifest():
 
     listed = manifest()
     no_record = PAGES["docs/results.md"].replace(", mini-ImageNet", "")
+
+    def threads(file: str) -> str:
+        if not (HOME / file).exists():
+            return ""
+        (found,) = {line["environment"]["threads"] for line in map(json.loads, (HOME / file).read_text().splitlines())}
+        return f" --threads {found}"
+
     for id in RUN:
         measured = " --method 'omniglot*' --method 'cifar-fs*'" if f"{id}: all" in no_record else ""
-        assert listed[f"results/{id}.jsonl"][1] == f"python -m empirical run {id} --tier full{measured}"
+        for file, command in (
+            (f"results/{id}.jsonl", f"run {id} --tier full{measured}"),
+            (f"results/{id}.lite.jsonl", f"sweep {id} --tier lite{measured}"),
+        ):
+            assert file not in listed or listed[file][1] == f"python -m empirical {command}{threads(file)}"
+        assert f"results/{id}.jsonl" in listed
     places = re.compile(r"\b(?:[A-Z]\.?)?\d\b")
     for table in tables():
         for id in {re.search(r"run (\S+)", row.command).group(1) for row in table.rows}:

@@ -1,17 +1,20 @@
-"""Section 3.2: what is said of logistic regression on separable data without an experiment."""
+"""Sections 3.2 and 5.1: what is said of logistic regression on separable data, and of linear networks, without an experiment."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
+import sympy
 import torch
 
 from analysis import GaussianLogistic, expected_gradient
 
 from ..arnold2021.logistic import best_start, sufficient, task_gradient
-from ..framework import Finding, Proposition
+from ..framework import Finding, Formula, Proposition
+from . import witness
 from .paper import PAPER
+from .setup import symbols_matrix
 
 DIMENSION = 100
 POINTS = 1000  # Section A.1.1
@@ -105,4 +108,39 @@ def sufficient_on_separable_labels() -> Proposition:
         control={"labels": "sampled", "dimension": 4},
         assumption="",
         note="sign(wᵀx) makes no error",
+    )
+
+
+@PAPER.claim(
+    "s51-collapse",
+    "5.1",
+    "linear networks can always be collapsed into a single weight matrix and bias term: W₃(W₂(W₁x + b₁) + b₂) + b₃ = Wx + b with "
+    "W = W₃W₂W₁ and b = W₃W₂b₁ + W₃b₂ + b₃",
+)
+def collapse() -> Formula:
+    weights = [symbols_matrix(f"W{k}", 2, 2) for k in (1, 2, 3)]
+    biases = [symbols_matrix(f"b{k}", 2) for k in (1, 2, 3)]
+    x = symbols_matrix("x", 2)
+    first, second, third = weights
+    through = x
+    for weight, bias in zip(weights, biases, strict=True):
+        through = weight * through + bias
+
+    def collapsed(of_second: sympy.Matrix) -> sympy.Matrix:
+        return third * second * first * x + third * second * biases[0] + of_second + biases[2]
+
+    def numerically(**at: float) -> list[float]:
+        hidden = witness.named(at, "x", 2).T
+        for k in (1, 2, 3):
+            bias = witness.named(at, f"b{k}", 2)[:, 0]
+            hidden = torch.nn.functional.linear(hidden, witness.named(at, f"W{k}", 2, 2), bias)
+        return hidden[0].tolist()
+
+    return Formula(
+        printed=collapsed(third * biases[1]),
+        derived=through,
+        control=collapsed(biases[1]),
+        witness=numerically,
+        note="The text has no formula. Judged with three layers of width 2, all entries symbolic; a fourth is composed with what three "
+        "have become. So a linear network has no function that a single layer has not: what it gains is adaptation, and not modelling",
     )

@@ -12,6 +12,7 @@ LOCATORS = (
     "3.2",
     "Figure 1",
     *(f"({n})" for n in range(2, 8)),
+    "4",
     "4.2",
     "5.1",
     "Table 1",

@@ -91,6 +91,7 @@ def test_bad_input_through_the_command_is_one_sentence():
         (["run", "arnold2021/figure2", "--seed", "-1"], "the seed is -1"),
         (["run", "arnold2021/figure2", "--seed", "one"], "invalid int"),
         (["run", "arnold2021/figure2", "--out", __file__], "another --out"),
+        (["run", "arnold2021/figure2", "--threads", "0"], "'0' is no such number: give 1 or more"),
     ],
 )
 def test_bad_input_exits_with_2_and_one_line(arguments, words, capsys):
@@ -116,6 +117,23 @@ def test_the_package_stands_alone():
     assert done.returncode == 0 and "analysis" not in done.stdout
     for file in (ROOT / "empirical").rglob("*.py"):
         assert "sympy" not in file.read_text(encoding="utf-8")
+
+
+def test_a_run_takes_as_many_threads_as_it_is_told(tmp_path, monkeypatch):
+    seen = []
+
+    def stopped(*arguments, **options):
+        seen.append(torch.get_num_threads())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(EXPERIMENTS["arnold2021/figure2"], "run", stopped)
+    before = torch.get_num_threads()
+    try:
+        for threads in ([], ["--threads", str(before + 1)]):
+            main(["run", "arnold2021/figure2", "--out", str(tmp_path), *threads])
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [before, before + 1]
 
 
 def test_a_stopped_run_says_how_to_go_on(tmp_path, capsys, monkeypatch):

@@ -39,7 +39,7 @@ def studied(setting, level: float, seeds: int, small: float) -> dict:
             "after adaptation": {n: {f"{s:g}": by_seed(level) for s in layer_studies.SCALES} for n in layers},
         },
         "pruning": {
-            f"{t:g}": {"accuracy": by_seed(small), "share left": SHARES[setting.dataset]}
+            f"{t:g}": {"accuracy": by_seed(small if t else level), "share left": SHARES[setting.dataset] if t else 1.0}
             for t in layer_studies.THRESHOLDS[setting.dataset]
         },
         "collapsing": {

@@ -63,9 +63,11 @@ def test_a_row_says_what_was_printed_and_measured(place):
 def test_of_a_search_the_row_is_what_validation_prefers_and_diverged_seeds_are_counted(place):
     write(place, CNN, made_up(CNN, SEARCHED, "lite", [0.9, 0.6], [0.5, 0.7]), "lite")
     (lost,) = made_up(CNN, PLAIN, "lite", None)
+    lost.details["test_accuracy_support_statistics_per_seed"] = [None] * 3
     write(place, CNN, [*made_up(CNN, SEARCHED, "lite", [0.9, 0.6], [0.5, 0.7]), lost], "lite")
     _, diverged, searched = columns(markdown(rows()))
     assert searched[2].startswith("60.0") and diverged[2] == "20.0 ± 0.0 (0.0), 3 diverged"
+    assert searched[3] == "" and diverged[3] == "20.0 ± 0.0"
 
 
 def test_a_row_is_of_the_longest_tier_that_has_it(place):
@@ -89,11 +91,12 @@ def test_the_row_of_an_upper_bound_says_how_well_it_knows_what_it_was_trained_on
 def test_the_command_of_a_row_is_one(place, capsys):
     write(place, CNN, made_up(CNN, PLAIN, "lite", 0.7), "lite")
     (row,) = [row for row in rows() if row.cell]
-    experiment, tier, method = re.fullmatch(
-        r'python -m empirical run (\S+) --tier (\S+) --method "(.+)"', row.command
+    experiment, tier, method, threads = re.fullmatch(
+        r'python -m empirical run (\S+) --tier (\S+) --method "(.+)" --threads (\d+)', row.command
     ).groups()
+    assert int(threads) == row.cell.record.environment["threads"]
     with pytest.raises(SystemExit):  # so far it goes, without data
-        empirical_main(["run", experiment, "--tier", tier, "--method", method + " not"])
+        empirical_main(["run", experiment, "--tier", tier, "--method", method + " not", "--threads", threads])
     assert f"the nearest is {method!r}" in capsys.readouterr().err
 
 
