@@ -60,13 +60,17 @@ PROTOCOLS = {
 UPDATES = {"MAML": "sgd", "MSGD": "meta-sgd", "MC": "meta-curvature", "KFC": "kfc", "CFC1": "cfc1", "CFC10": "cfc10"}
 BOUND_STEPS, BOUND_RATES, BOUND_TASKS = 200, (0.01, 0.03), 10
 LAYER_STUDIES = ("freezing", "noise", "scaling", "pruning")
-CELLS = [
+CELLS = (
+    # Tables A2 and A3, Figure 3; its studies are Figures 2, A.2 and A.3, and, pruned, it is in Table A1
     (4, "MAML"),
+    # Table 2 but for the upper bound; MAML, KFC and CFC are in Tables A1 and A3, MAML and KFC in Table A2 and Figure 3
     *((2, method) for method in ("MAML", "MSGD", "MC", "KFC", "CFC1", "CFC10")),
+    # Tables A2 and A3, Figure 3
     (4, "KFC"),
+    # Table A2, Figure 3
     *((layers, method) for layers in (1, 3) for method in ("MAML", "KFC")),
-]
-
+)
+"""Layers and method, for each data set, in the order of running; Figures A.6 to A.8 are curves of the same."""
 
 READ = "not printed: queries, read as many as shots"
 CLASSES = {
