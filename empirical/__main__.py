@@ -145,10 +145,11 @@ def _run(parser: _Parser, options: argparse.Namespace) -> int:
     except running.JobError as error:
         parser.error(str(error))
     width = max(len(record.setting) for record in found)
+    wide = max((len(name) for record in found for name in record.final), default=0)
     for record in found:
         for name, metric in record.final.items():
             print(
-                f"{record.setting:{width}}  {name:28}{metric.value:.6g} +- {metric.spread:.2g} "
+                f"{record.setting:{width}}  {name:{wide}}  {metric.value:.6g} +- {metric.spread:.2g} "
                 f"(standard deviation over {metric.count} {metric.spread_over})"
             )
     if any("test_error" in record.final for record in found):
