@@ -679,22 +679,47 @@ def test_what_was_found_of_meta_optimizers_is_what_the_records_say():
 
 
 def test_what_was_found_of_depth_is_what_the_records_say():
-    from paper_checks.image_records import cell, read
+    from paper_checks import recorded
+    from paper_checks.image_records import cell, combined, read
 
-    methods = ("MAML", "MAML w/ meta-KFO")
-    gains = {}
-    for layers in (1, 2, 4, 6):
-        plain, learned = (
-            read("arnold2021/cnn", cell("omniglot", layers, method), "lite").by_seed().mean() for method in methods
-        )
-        gains[layers] = f"{100 * (learned - plain):.0f}"
-    assert (
-        f"from {gains[1]} points with one block and {gains[2]} with two to {gains[4]} with four and with six."
-        in flat(FINDINGS)
+    def cells(data: str, layers: int, *methods: str) -> list:
+        return [read("arnold2021/cnn", cell(data, layers, method), "lite") for method in methods]
+
+    def ahead(first, second) -> float:
+        return 100 * (first.by_seed() - second.by_seed()).mean()
+
+    learned, linnet, plain = "MAML w/ meta-KFO", "MAML w/ LinNet", "MAML"
+    gains = {(d, k): ahead(*cells(d, k, learned, plain)) for d in ("omniglot", "cifar-fs") for k in (1, 2, 4, 6)}
+    told = "falls from {:.0f} points with one block and {:.0f} with two to {:.0f} with four and with six."
+    *first, last = (gains["omniglot", k] for k in (1, 2, 4, 6))
+    assert told.format(*first) in flat(FINDINGS) and f"{first[-1]:.0f}" == f"{last:.0f}"
+    told = (
+        "On CIFAR-FS it falls from {:.0f} with one and {:.0f} with two to {:.0f} with four, and with six it is {:.0f};"
     )
-    assert gains[4] == gains[6]
-    verdict = {name: verdicts()[f"arnold2021.{name}-omniglot"] for name in ("fig4-gain", "s52-six-degrades")}
-    assert verdict == {"fig4-gain": "reproduced", "s52-six-degrades": "not-reproduced"}
+    assert told.format(*(gains["cifar-fs", k] for k in (1, 2, 4, 6))).replace("-2;", "−2;") in flat(FINDINGS)
+    verdict = {name.removeprefix("arnold2021."): found for name, found in verdicts().items()}
+    assert {verdict[f"fig4-{what}-omniglot"] for what in ("size", "gain")} == {"reproduced"}
+    assert {verdict[f"s52-six-degrades-{data}"] for data in ("omniglot", "cifar-fs")} == {"not-reproduced"}
+    short = combined(
+        *zip((1, -1, -1, 1), (each for k in (2, 4) for each in cells("cifar-fs", k, learned, plain)), strict=True)
+    )
+    assert 2.5 * short.standard_error < short.value < 3 * short.standard_error
+    lost = [-ahead(*cells(d, 6, learned), *cells(d, 4, learned)) for d in ("omniglot", "cifar-fs")]
+    assert "with meta-KFO they are, by {:.1f} and {:.1f} points".format(*lost) in flat(FINDINGS)
+
+    added = {(d, k): ahead(*cells(d, k, linnet, plain)) for d in ("omniglot", "cifar-fs") for k in (2, 3, 4, 6)}
+    error = 100 * combined(*zip((1, -1), cells("omniglot", 2, linnet, plain), strict=True)).standard_error
+    told = f"{{:+.1f}} (standard error {error:.1f}), {{:+.1f}}, {{:+.1f}} and {{:+.1f}} points on Omniglot, "
+    told += "and {:+.1f}, {:+.1f} and {:+.1f} with"
+    values = [added["omniglot", k] for k in (2, 3, 4, 6)] + [added["cifar-fs", k] for k in (3, 4, 6)]
+    assert told.format(*values).replace("-", "−") in flat(FINDINGS)
+    records = recorded.read("arnold2021/cnn", None, "lite")
+    stuck = [f"cifar-fs CNN({k}) {linnet}, inner 0.01, outer 0.003" for k in (3, 4, 6)] + [f"cifar-fs CNN(2) {linnet}"]
+    assert max(records[name].final["test_accuracy"].value for name in stuck) < 0.21
+    assert all(
+        each.record.configuration["inner_lr"] == 0.05 for k in (3, 4, 6) for each in cells("cifar-fs", k, linnet)
+    )
+    assert f"with two blocks {100 * records[stuck[-1]].final['test_accuracy'].value:.1f} %" in flat(FINDINGS)
 
 
 def test_what_was_found_of_costs_is_printed_and_recorded():
