@@ -49,12 +49,14 @@ def main(arguments: list[str] | None = None) -> int:
         help="of the experiment's methods, by name or by a pattern such as 'omniglot*' (repeatable; default: all)",
     )
     run.add_argument(
-        "--fresh", action="store_true", help="start anew instead of going on with what a killed run has left"
+        "--fresh",
+        action="store_true",
+        help="start anew instead of going on with what a killed run or a shorter tier has left, which is deleted",
     )
     run.add_argument("--out", type=Path, default=Path("results"), help="folder for the record (default: results)")
     run.add_argument(
         "--threads",
-        type=sweep.number,
+        type=sweep.positive,
         metavar="N",
         help="of the CPU (default: what the process has); a record is made again to the same numbers with its own",
     )
@@ -112,7 +114,7 @@ def _run(parser: _Parser, options: argparse.Namespace) -> int:
     except running.JobError as error:
         parser.error(str(error))
     if options.fresh:
-        job.clear()
+        job.start_anew()
     if options.threads:
         torch.set_num_threads(options.threads)
     distributed.start(options.device)  # with torchrun, each process takes a share of every meta-batch

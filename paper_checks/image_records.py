@@ -3,8 +3,8 @@
 A claim is judged on the full tier where it has all cells that the claim needs as they are declared now, else on the long tier or the
 lite one where that has them all: tiers are never mixed. A published accuracy is judged on the full tier alone. A run that diverged counts
 as a guess. A tier with a budget judges nothing of which a cell has not begun to learn: that says how long it was trained, and not what the
-paper speaks of. Of a search, the candidate is read that the validation tasks prefer. No choice looks at a test task, but that of a
-collapsed network's rate, which is made against the claims.
+paper speaks of (a time is not of that kind). Of a search, the candidate is read that the validation tasks prefer. No choice looks at a
+test task, but that of a collapsed network's rate, which is made against the claims.
 """
 
 from __future__ import annotations
@@ -55,7 +55,9 @@ SUPPORT = "test_accuracy_support_statistics"
 ORDERED = Above(0.0)
 """The bound of a difference that is said to be positive."""
 LEARNED = Above(0.1)
-"""Above chance by this is a network that has begun to learn, and of which it can be said that something leaves it as it is."""
+"""Above chance by this is a network of which it can be said that something leaves it as it is."""
+BEGUN = 1.5
+"""Times a guess: a network with less has not begun to learn. All that the papers print of CNNs, but for pruned ones, is above it."""
 WITHIN, MOST, MOVED = 0.03, 0.04, 0.15
 """Of a published accuracy: how far ours may be from it, what the standard errors may add, and how far the control is moved."""
 
@@ -222,19 +224,19 @@ def combined(*terms: tuple[float, Cell], less: float = 0.0) -> Estimate:
     groups: dict[str, list[tuple[float, Cell]]] = {}
     for factor, cell in terms:
         groups.setdefault(cell.data, []).append((factor, cell))
-    value, over_tasks, over_seeds = -less, 0.0, 0.0
+    value, of_tasks, of_seeds = -less, 0.0, 0.0
     for group in groups.values():
         per_task = np.sum([factor * cell.per_task() for factor, cell in group], 0)
         by_seed = np.sum([factor * cell.by_seed() for factor, cell in group], 0)
         value += float(per_task.mean())
-        over_tasks, over_seeds = hypot(over_tasks, _error(per_task)), hypot(over_seeds, _error(by_seed))
+        of_tasks, of_seeds = hypot(of_tasks, _error(per_task)), hypot(of_seeds, _error(by_seed))
     told = " ".join(f"{'−' if factor < 0 else '+'} {cell}" for factor, cell in terms).removeprefix("+ ")
-    told += f"; standard errors {over_tasks:.4f} over tasks and {over_seeds:.4f} over seeds"
+    told += f"; standard errors {of_tasks:.4f} over tasks and {of_seeds:.4f} over seeds"
     told += ", not on the same tasks, so not paired" if len(groups) > 1 else ""
     if all(f"{SUPPORT}_per_seed" in cell.record.details for _, cell in terms):
         other = sum(factor * cell.by_seed(SUPPORT).mean() for factor, cell in terms) - less
         told += f"; {other:.4f} where batch norm sees the support points alone"
-    return Estimate(value, hypot(over_tasks, over_seeds), told)
+    return Estimate(value, hypot(of_tasks, of_seeds), told)
 
 
 def _error(values: np.ndarray) -> float:
@@ -295,48 +297,53 @@ def differences(dataset: str, pairs: Iterable[tuple[tuple[int, str], tuple[int, 
     }
 
 
-def _require(experiment: str, numbers: Mapping[str, Number], tier: str) -> None:
-    """Raises NotRun where a tier lacks a cell, or its budget was too small for one to begin to learn."""
-    reader = Reader(experiment, tier)
-    for found, of_learning in [(reader[name], n.of_learning) for n in numbers.values() for name in n.cells]:
-        reached = found.by_seed().mean()
-        if of_learning and tier != TIERS[0] and reached < found.chance + LEARNED.threshold:
+def _begun(cells: Iterable[Cell]) -> None:
+    """Raises NotRun for the first that guesses: on validation tasks, seeds apart that have diverged, which takes no time to learn."""
+    for found in cells:
+        alive = found.by_seed("validation_accuracy")[~found.diverged]
+        if len(alive) and alive.mean() < BEGUN * found.chance:
             raise NotRun(
-                f"{found} has {reached:.1%}, a guess has {found.chance:.0%}: it has not begun to learn, and such a budget says no more"
+                f"{found} has {alive.mean():.1%} on validation tasks, where a guess has {found.chance:.0%}: it has not begun to learn, and "
+                "such a budget says no more"
             )
 
 
-def _measured(experiment: str, numbers: Mapping[str, Number], tiers: tuple[str, ...]) -> dict[str, Estimate]:
-    """All numbers from the first tier that has all of their cells, and in which they have begun to learn."""
+def _measured(
+    experiment: str, numbers: Mapping[str, Number], tiers: tuple[str, ...]
+) -> tuple[str, dict[str, Estimate]]:
+    """All numbers from the first tier that has all of their cells, and in which they have begun to learn; and that tier."""
     missing = []
     for tier in tiers:
+        reader = Reader(experiment, tier)
         try:
-            _require(experiment, numbers, tier)
-            return {part: number(Reader(experiment, tier)) for part, number in numbers.items()}
+            if tier != TIERS[0]:
+                _begun(reader[name] for number in numbers.values() if number.of_learning for name in number.cells)
+            return tier, {part: number(reader) for part, number in numbers.items()}
         except NotRun as reason:
             missing.append(str(reason).rstrip("."))
     raise NotRun("; ".join(missing))
 
 
 def _level(experiment: str, numbers: Mapping[str, Number]) -> dict[str, Estimate]:
-    """All numbers from the full tier; without it the message tells what the next one that has some of them has."""
-    full, *others = TIERS
+    """All numbers from the full tier; without it the message tells what budgets have."""
+    full, *budgets = TIERS
     try:
-        return _measured(experiment, numbers, (full,))
+        return _measured(experiment, numbers, (full,))[1]
     except NotRun as reason:
-        beside = ""
-        for tier in others:
-            told = []
-            for part, number in numbers.items():
-                try:
-                    found = number(Reader(experiment, tier))
-                except NotRun:
-                    continue
-                told.append(f"{part} {found} ({found.evidence})")
-            if told:
-                beside = f"; the {tier} tier, which judges no level, has {'; '.join(told)}"
-                break
+        told = [found for part, number in numbers.items() if (found := _at_a_budget(experiment, part, number, budgets))]
+        beside = f"; tiers that judge no level have {'; '.join(told)}" if told else ""
         raise NotRun(str(reason).rstrip(".") + beside) from None
+
+
+def _at_a_budget(experiment: str, part: str, number: Number, tiers: Iterable[str]) -> str:
+    """A number as the first of these tiers has it that has it; empty where none has."""
+    for tier in tiers:
+        try:
+            found = number(Reader(experiment, tier))
+        except NotRun:
+            continue
+        return f"{part} {found} ({found.evidence})"
+    return ""
 
 
 def _command(experiment: str, numbers: Mapping[str, Number], tier: str) -> str:
@@ -352,15 +359,10 @@ def _command(experiment: str, numbers: Mapping[str, Number], tier: str) -> str:
 
 def _judged(experiment: str, numbers: Mapping[str, Number]) -> str:
     """The tier that a claim is judged on; full, where none can."""
-
-    def judges(tier: str) -> bool:
-        try:
-            _require(experiment, numbers, tier)
-        except NotRun:
-            return False
-        return True
-
-    return next(filter(judges, TIERS), TIERS[0])
+    try:
+        return _measured(experiment, numbers, TIERS)[0]
+    except NotRun:
+        return TIERS[0]
 
 
 def level(published: float, within: float = WITHIN) -> Near:
@@ -398,7 +400,7 @@ def orderings(
         part = f"{learned if isinstance(learned, str) else learned[0].rpartition(', ')[0]} − chance"
         numbers, declared = {**numbers, part: above_chance(learned)}, {**declared, part: LEARNED}
     return Measurement(
-        lambda: _measured(experiment, numbers, TIERS),
+        lambda: _measured(experiment, numbers, TIERS)[1],
         declared,
         {part: _reverse(bound) for part, bound in declared.items()},
         _command(experiment, numbers, _judged(experiment, numbers)),

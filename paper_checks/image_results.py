@@ -70,9 +70,12 @@ class Row:
     @property
     def command(self) -> str:
         """What makes its record again, to the same numbers on the same device, or would make it at full."""
-        record = None if self.cell is None else self.cell.record
-        tier, threads = ("full", "") if record is None else (record.tier, f" --threads {record.environment['threads']}")
-        return f'python -m empirical run {self.experiment} --tier {tier} --method "{self.setting}"{threads}'
+        record, tier, options = None if self.cell is None else self.cell.record, "full", ""
+        if record is not None:
+            tier, options = record.tier, f" --threads {record.environment['threads']}"
+            options += "" if record.environment["device"].startswith("cpu") else " --device cuda"
+            options += f" --seed {record.seeds[0]}" if record.seeds[0] else ""
+        return f'python -m empirical run {self.experiment} --tier {tier} --method "{self.setting}"{options}'
 
 
 def _settings() -> Iterator[Row]:

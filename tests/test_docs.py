@@ -587,7 +587,7 @@ def test_what_was_found_of_collapsing_is_what_the_records_say():
     ]
     told = f"at any of five rates: {first[0]} % at best in one step, where that has {first[1]}, "
     assert told + f"and {second[0]} in five, where it has {second[1]}." in flat(FINDINGS)
-    told = "On CIFAR-FS they are a little better ({} and {} %, to {} and {})."
+    told = "On CIFAR-FS they are a little better at the best of the five ({} and {} %, to {} and {})."
     assert told.format(
         *(percent(each["cifar-fs", steps]) for each in (best, untrained) for steps in ("1 step", "5 steps"))
     ) in flat(FINDINGS)
@@ -621,7 +621,7 @@ def test_what_was_found_of_layers_is_what_the_records_say():
         scaled = cell.studied("scaling", "before adaptation", "C4", "32").mean()
         assert abs(scaled - cell.studied("freezing", "freezing only this", "C4").mean()) < 0.01
     told, linear = costs["omniglot"], costs["cifar-fs"]
-    assert f"frozen, C4 costs {told['C4']:.1f} points and no other layer 1;" in flat(FINDINGS)
+    assert f"frozen, C4 costs {told['C4']:.1f} points and no other layer costs 1;" in flat(FINDINGS)
     assert max(cost for layer, cost in told.items() if layer != "C4") < 1
     assert f"frozen, FC costs {linear['FC']:.1f} points and C4 {linear['C4']:.1f}" in flat(FINDINGS)
     noise = {
@@ -665,15 +665,26 @@ def test_what_was_found_of_meta_optimizers_is_what_the_records_say():
     assert {verdicts()[f"arnold2021.b5-improve-{data}"] for data in ("omniglot", "cifar-fs")} == {"not-reproduced"}
     assert {verdicts()[f"arnold2021.s52-anil-{data}"] for data in ("omniglot", "cifar-fs")} == {"reproduced"}
     curvature, kfc = both("arnold2019", ("MC",), "MAML"), both("arnold2019", ("KFC",), "MAML")
-    told = "Meta-Curvature is {:.1f} and {:.1f} points ahead of MAML and KFC {:.1f} and {:.1f}, so that KFC is not the best"
+    told = "Meta-Curvature is {:.1f} and {:.1f} points ahead of MAML and KFC {:.1f} and {:.1f}: nothing shows KFC to be the best"
     assert told.format(*curvature, *kfc) in flat(FINDINGS)
     assert {verdicts()[f"arnold2019.s53-best-{data}"] for data in ("omniglot", "cifar-fs")} == {"not-reproduced"}
     bound = 100 * read("arnold2019/cnn", cell("omniglot", 2, "upper bound"), "lite").by_seed().mean()
     printed = 100 * accuracy("arnold2019", "Table 2", "Omniglot", "CNN(2) KFC").value
-    told = f"has {bound:.1f} % on Omniglot: above all of these, and far below what is printed for KFC, {printed:.2f}."
-    assert told in flat(FINDINGS)
-    others = [read("arnold2019/cnn", cell("omniglot", 2, each), "lite").by_seed() for each in ("MAML", "MC", "KFC")]
-    assert bound > 100 * max(each.mean() for each in others)
+    told = f"has {bound:.1f} % on Omniglot. Its 10 tasks are too few to tell it from Meta-Curvature and KFC"
+    assert told in flat(FINDINGS) and f"far below what is printed for KFC, {printed:.2f}." in flat(FINDINGS)
+    assert {verdicts()[f"arnold2019.s53-upper-{data}"] for data in ("omniglot", "cifar-fs")} == {
+        "not-reproduced",
+        "reproduced",
+    }
+    assert verdicts()["arnold2019.s53-upper-cifar-fs"] == "reproduced"
+    low = [
+        read("arnold2019/cnn", cell(data, 2, method), "lite")
+        for data, method in (("omniglot", "CFC10"), ("cifar-fs", "CFC1"), ("cifar-fs", "CFC10"), ("cifar-fs", "MAML"))
+    ]
+    first, *others = (100 * each.by_seed().mean() for each in low)
+    told = f"(rank 10: {first:.1f} %, one of three seeds diverged), and on CIFAR-FS it is behind MAML "
+    assert told + "({:.1f} and {:.1f} %, to {:.1f})".format(*others) in flat(FINDINGS) and low[0].diverged.sum() == 1
+    assert {verdicts()[f"arnold2019.a23-{what}-omniglot"] for what in ("competitive", "cfc", "rank")} == {"not-run"}
     told = f"On Omniglot ours has {bound:.1f} %, where 95.09 is printed and {printed:.2f} for KFC"
     assert told in flat(PAGES["docs/deviations.md"])
 
@@ -699,6 +710,10 @@ def test_what_was_found_of_depth_is_what_the_records_say():
     assert told.format(*(gains["cifar-fs", k] for k in (1, 2, 4, 6))).replace("-2;", "−2;") in flat(FINDINGS)
     verdict = {name.removeprefix("arnold2021."): found for name, found in verdicts().items()}
     assert {verdict[f"fig4-{what}-omniglot"] for what in ("size", "gain")} == {"reproduced"}
+    assert {verdict[f"fig4-{what}-cifar-fs"] for what in ("size", "gain")} == {"not-reproduced"}
+    second = combined(*zip((1, -1), [cells("cifar-fs", k, learned)[0] for k in (2, 1)], strict=True))
+    told = f"meta-KFO gains {100 * second.value:.1f} ± {100 * second.standard_error:.1f} points by the second block"
+    assert told in flat(FINDINGS)
     assert {verdict[f"s52-six-degrades-{data}"] for data in ("omniglot", "cifar-fs")} == {"not-reproduced"}
     short = combined(
         *zip((1, -1, -1, 1), (each for k in (2, 4) for each in cells("cifar-fs", k, learned, plain)), strict=True)
@@ -707,19 +722,21 @@ def test_what_was_found_of_depth_is_what_the_records_say():
     lost = [-ahead(*cells(d, 6, learned), *cells(d, 4, learned)) for d in ("omniglot", "cifar-fs")]
     assert "with meta-KFO they are, by {:.1f} and {:.1f} points".format(*lost) in flat(FINDINGS)
 
-    added = {(d, k): ahead(*cells(d, k, linnet, plain)) for d in ("omniglot", "cifar-fs") for k in (2, 3, 4, 6)}
-    error = 100 * combined(*zip((1, -1), cells("omniglot", 2, linnet, plain), strict=True)).standard_error
-    told = f"{{:+.1f}} (standard error {error:.1f}), {{:+.1f}}, {{:+.1f}} and {{:+.1f}} points on Omniglot, "
-    told += "and {:+.1f}, {:+.1f} and {:+.1f} with"
-    values = [added["omniglot", k] for k in (2, 3, 4, 6)] + [added["cifar-fs", k] for k in (3, 4, 6)]
-    assert told.format(*values).replace("-", "−") in flat(FINDINGS)
+    def added(data: str, layers: int) -> str:
+        found = combined(*zip((1, -1), cells(data, layers, linnet, plain), strict=True))
+        return f"{100 * found.value:+.1f} ± {100 * found.standard_error:.1f}".replace("-", "−")
+
+    told = "{}, {}, {} and {} points on Omniglot, and".format(*(added("omniglot", k) for k in (2, 3, 4, 6)))
+    assert f"{told} {{}}, {{}} and {{}} with three, four and six".format(
+        *(added("cifar-fs", k) for k in (3, 4, 6))
+    ) in flat(FINDINGS)
     records = recorded.read("arnold2021/cnn", None, "lite")
     stuck = [f"cifar-fs CNN({k}) {linnet}, inner 0.01, outer 0.003" for k in (3, 4, 6)] + [f"cifar-fs CNN(2) {linnet}"]
     assert max(records[name].final["test_accuracy"].value for name in stuck) < 0.21
     assert all(
         each.record.configuration["inner_lr"] == 0.05 for k in (3, 4, 6) for each in cells("cifar-fs", k, linnet)
     )
-    assert f"with two blocks {100 * records[stuck[-1]].final['test_accuracy'].value:.1f} %" in flat(FINDINGS)
+    assert f"(with two {100 * records[stuck[-1]].final['test_accuracy'].value:.1f} %" in flat(FINDINGS)
 
 
 def test_what_was_found_of_costs_is_printed_and_recorded():

@@ -17,6 +17,8 @@ from . import sources, splits
 from .image_set import ImageSet, resize
 
 CLASSES = splits.mini_imagenet()
+NUMBERED = "class"
+"""How a class begins that has a number for a name; WordNet's names begin with n."""
 IMAGES = 600
 SIDE = 84
 
@@ -67,10 +69,15 @@ def _numbered(split: str, path: Path) -> Groups:
     labels = sources.whole_numbers(sources.column(table, "labels", str(path)), f"the labels of {path}")
     if len(labels) != len(images):
         raise sources.DataError(f"{path} has {len(images)} images and {len(labels)} labels: fetch it again.")
-    found, named = np.unique(labels).tolist(), table.get("catname2label")
-    names = {label: f"class{label:03}" for label in found}
-    if isinstance(named, dict) and sorted(map(str, named.values())) == sorted(map(str, found)):
-        names = {label: str(sources.text(name)) for name, label in named.items()}
+    found, named = np.unique(labels).tolist(), table.get("catname2label") or {}
+    if not isinstance(named, dict):
+        raise sources.DataError(
+            f"catname2label of {path} is a {type(named).__name__}: expected a dict; fetch it again."
+        )
+    numbers = sources.whole_numbers(list(named.values()) or [0], f"the labels of the names in {path}").tolist()
+    names = {label: str(sources.text(name)) for name, label in zip(named, numbers, strict=False)}
+    if not set(found) <= set(names):
+        names = {label: f"{NUMBERED}{label:03}" for label in found}
     return {names[label]: list(images[labels == label]) for label in found}
 
 
@@ -126,7 +133,7 @@ def read(folder: Path) -> ImageSet:
     for split, path in paths.items():
         sources.refuse_web_page(path)
         of_split, expected = reader(split, path), set(CLASSES[split])
-        if reader is _numbered and not expected & set(of_split):  # there are numbers for names
+        if all(label.startswith(NUMBERED) for label in of_split):
             if len(of_split) != len(expected):
                 raise sources.DataError(
                     f"{path} has {len(of_split)} classes: expected {len(expected)}; fetch it again."

@@ -258,14 +258,11 @@ TIERS = {
     "smoke": Tier(seeds=2, test_tasks=8, looks=1, look_tasks=8, iterations=3, tasks_per_step=2),
     # three minutes of one core for a seed, at 2e10 multiplications a second
     "lite": Tier(seeds=3, test_tasks=300, looks=8, look_tasks=60, work=3e12, tasks_per_step=4),
-    # ten times lite: half an hour
+    # ten times lite, from whose end it goes on (see `longer`): half an hour
     "long": Tier(seeds=3, test_tasks=300, looks=40, look_tasks=60, work=3e13, tasks_per_step=4),
     "full": Tier(seeds=3, test_tasks=600, looks=60, look_tasks=100),
 }
 """Of the image experiments."""
-GOES_ON_FROM = {"long": "lite"}
-"""Of a tier that trains as another does, only longer, that other: it goes on from its end where that is kept. A cell whose shorter run was
-not worth compiling begins anew."""
 
 
 @dataclass(frozen=True)
@@ -346,12 +343,12 @@ class _Run:
         self.fresh = self.tasks if setting.pool is None else replace(self.tasks, pool=None)
         told = [asdict(self.setting), asdict(self.tier), self.tasks.images.digest()]
         self.key = methods.fingerprint(device, torch.float32, experiment, name, *told, seed)
-        # what is trained and looked at, however long
+        # what is trained and looked at, however long; what is compiled is another computation
         told = [asdict(replace(self.setting, iterations=0)), self.setting.worth_compiling()]
         told += [self.tier.look_tasks, self.tier.chunk, self.tasks.images.digest(), distributed.size()]
         self.training = methods.fingerprint(device, torch.float32, experiment, name, *told, seed)
         self.places = self.tier.looked(self.setting.iterations)
-        self.shorter = GOES_ON_FROM.get(tier_name)
+        self.shorter = longer.GOES_ON_FROM.get(tier_name)
         if self.shorter is not None:
             before = tiers[self.shorter].looked(tiers[self.shorter].cut(setting).iterations)
             self.places = before + [place for place in self.places if place > before[-1]]
@@ -389,9 +386,7 @@ class _Run:
         """Train; accuracies and studies along it."""
         setting = self.setting
         if self.work is not None and self.shorter is not None:
-            # tiers stand beside each other, EXPERIMENT.TIER, and methods under them
-            folder = self.work.parent.with_suffix(f".{self.shorter}") / self.work.name
-            longer.take(self.work, folder, self.training, self.progress)
+            longer.take(self.work, longer.kept_by(self.shorter, self.work), self.training, self.progress)
         few = list(self._drawn(trainer, "test", min(self.tier.look_tasks, setting.test_tasks)))
 
         def look() -> dict[str, Any]:
@@ -405,7 +400,7 @@ class _Run:
             }
 
         found = along(Kept(self.work, self.training, longer.LOOKS), trainer, self.places, look, self.progress)
-        if self.work is not None and self.tier_name in GOES_ON_FROM.values():
+        if self.work is not None and self.tier_name in longer.GOES_ON_FROM.values():
             longer.keep(self.work)
         return found
 

@@ -7,6 +7,7 @@ import fnmatch
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -18,7 +19,7 @@ from ..data.sources import FOLDER_VARIABLE
 from ..progress import Progress
 from ..records import Record
 from . import EXPERIMENTS
-from .longer import KEPT
+from .longer import GOES_ON_FROM, KEPT, kept_by
 from .methods import slug
 
 
@@ -144,13 +145,21 @@ class Job:
         if self.work is None:
             return
         for folder in (self.work / slug(name) for name in self.methods):
-            for left in folder.iterdir() if folder.is_dir() else ():
-                if left.is_dir() and left.name != KEPT:
-                    shutil.rmtree(left, ignore_errors=True)
-                elif not left.is_dir():
+            for left in folder.glob("*"):
+                if not left.is_dir():
                     left.unlink(missing_ok=True)
+                elif left.name != KEPT:
+                    shutil.rmtree(left, ignore_errors=True)
             _remove_if_empty(folder)
         _remove_if_empty(self.work)
+
+    def start_anew(self) -> None:
+        """Delete what is left to go on from: a killed run's, and what a shorter tier has kept for this one."""
+        self.clear()
+        shorter = GOES_ON_FROM.get(self.tier)
+        if self.work is not None and shorter is not None:
+            for name in self.methods:
+                shutil.rmtree(kept_by(shorter, self.work / slug(name)), ignore_errors=True)
 
 
 def methods_of(experiment: str) -> tuple[str, ...]:
@@ -159,7 +168,7 @@ def methods_of(experiment: str) -> tuple[str, ...]:
 
 
 def _remove_if_empty(folder: Path) -> None:
-    if folder.is_dir() and not any(folder.iterdir()):
+    with suppress(OSError):  # it is not empty, or not there
         folder.rmdir()
 
 

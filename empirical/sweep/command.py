@@ -45,14 +45,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--threads",
-        type=number,
+        type=positive,
         metavar="N",
         help="of each job (default: the cores shared among --workers, else what the process has)",
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "--workers",
-        type=number,
+        type=positive,
         metavar="N",
         help="so many processes on this machine (needs the extra `sweep`; default: one job after another in this process)",
     )
@@ -72,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("results"), help="folder for the records (default: results)")
 
 
-def number(text: str) -> int:
+def positive(text: str) -> int:
     """A whole number, 1 or more, as an argument. Raises ArgumentTypeError for anything else."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no such number: give 1 or more")

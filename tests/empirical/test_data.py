@@ -588,7 +588,11 @@ def test_mini_imagenet_names_what_is_missing_or_wrong(tmp_path, photographs):
     )
     for names, match in (
         ({}, "has 2 classes: expected 1"),
-        ({"n4": 1, "n5": 2}, "has a class n5 that the data set has not"),
+        ({"n4": 1}, "has 2 classes: expected 1"),  # one of them has no name
+        ({"n4": 1, "n5": 2, "n6": 3}, "has a class n5 that the data set has not"),
+        ({"n8": 1, "n9": 2}, "has no class n4"),
+        ({"n4": "1", "n5": "2"}, "the labels of the names in .*expected a list of whole numbers"),
+        ([1], "catname2label of .* is a list"),
     ):
         refused(
             folder / "miniImageNet_category_split_val.pickle",

@@ -16,6 +16,7 @@ from empirical.experiments import (
     arnold2021_cnn,
     arnold2021_linear_images,
     few_shot,
+    longer,
     looks,
     running,
 )
@@ -294,8 +295,45 @@ def test_a_longer_tier_goes_on_from_where_the_shorter_one_ended_to_the_same_reco
     # another seed has other tasks
     _, bars = job(tmp_path, "long", seed=7)
     assert bars.begun == [(NETWORK, 10, 0)] and bars.lines[0].startswith("begins anew: ")
-    next((tmp_path / ".unfinished").rglob("looks.json")).write_text("{")
+
+
+@pytest.mark.parametrize("name", ["looks.json", "trained.safetensors"])
+def test_what_is_kept_and_damaged_is_trained_anew(tmp_path, tiers, name):
+    job(tmp_path, "lite")
+    (damaged,) = (tmp_path / ".unfinished").rglob(name)
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    bars = job(tmp_path, "long")[1]
+    assert bars.begun == [(NETWORK, 10, 0)] and bars.lines[0].startswith("begins anew: ")
+    damaged.unlink()
     assert job(tmp_path, "long")[1].begun == [(NETWORK, 10, 0)]
+
+
+def test_a_shorter_run_that_was_not_compiled_is_trained_anew(tmp_path, tiers, monkeypatch):
+    job(tmp_path, "lite")
+    monkeypatch.setattr(Setting, "worth_compiling", lambda self: self.iterations > 4)
+    monkeypatch.setattr("empirical.compilation.unavailable", lambda device: "made so")
+    assert job(tmp_path, "long")[1].begun == [(NETWORK, 10, 0)]
+
+
+def test_to_start_anew_leaves_nothing_of_a_shorter_run(tmp_path, tiers):
+    job(tmp_path, "lite")
+    running.Job("arnold2021/linear-images", "lite", (NETWORK,), out=tmp_path).start_anew()
+    assert list((tmp_path / ".unfinished").rglob("looks.json"))  # its own end is another tier's
+    running.Job("arnold2021/linear-images", "long", (NETWORK,), out=tmp_path).start_anew()
+    assert job(tmp_path, "long")[1].begun == [(NETWORK, 10, 0)]
+
+
+def test_a_run_that_is_killed_while_it_keeps_its_end_keeps_it_afterwards(tmp_path, tiers, monkeypatch):
+    def killed(*given):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(longer.shutil, "copy2", killed)
+        job(tmp_path, "lite")
+    assert list((tmp_path / ".unfinished").rglob("kept.part"))
+    job(tmp_path, "lite")
+    assert not list((tmp_path / ".unfinished").rglob("kept.part"))
+    assert job(tmp_path, "long")[1].begun == [(NETWORK, 10, 4)]
 
 
 def test_a_longer_run_that_is_killed_goes_on_from_its_own_checkpoint(tmp_path, tiers):
