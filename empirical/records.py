@@ -35,11 +35,11 @@ class Metric:
 
     value: float
     spread: float
-    spread_over: Literal["seeds", "tasks", "starts"]
+    spread_over: Literal["seeds", "tasks", "starts", "rounds"]
     count: int
 
     @classmethod
-    def over(cls, values: Iterable[float], spread_over: Literal["seeds", "tasks", "starts"]) -> Metric:
+    def over(cls, values: Iterable[float], spread_over: Literal["seeds", "tasks", "starts", "rounds"]) -> Metric:
         """Mean and standard deviation (n - 1 in the denominator; 0 for a single value) of the values."""
         array = np.asarray(list(values), dtype=float)
         return cls(float(array.mean()), float(array.std(ddof=1)) if array.size > 1 else 0.0, spread_over, array.size)

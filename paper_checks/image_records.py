@@ -3,7 +3,7 @@
 A claim is judged on the full tier where it has all cells that the claim needs as they are declared now, else on the long tier or the
 lite one where that has them all: tiers are never mixed. A published accuracy is judged on the full tier alone. A run that diverged counts
 as a guess. A tier with a budget judges nothing of which a cell has not begun to learn: that says how long it was trained, and not what the
-paper speaks of (a time is not of that kind). Of a search, the candidate is read that the validation tasks prefer. No choice looks at a
+paper speaks of. Of a search, the candidate is read that the validation tasks prefer. No choice looks at a
 test task, but that of a collapsed network's rate, which is made against the claims.
 """
 
@@ -199,12 +199,10 @@ class Number:
     Attributes:
         cells: their names.
         of: from the cells, in this order, to the number.
-        of_learning: whether it says something only of cells that have begun to learn; a time does not.
     """
 
     cells: tuple[Name, ...]
     of: Callable[..., Estimate]
-    of_learning: bool = True
 
     def __call__(self, reader: Reader) -> Estimate:
         """Raises NotRun where a cell is missing."""
@@ -317,7 +315,7 @@ def _measured(
         reader = Reader(experiment, tier)
         try:
             if tier != TIERS[0]:
-                _begun(reader[name] for number in numbers.values() if number.of_learning for name in number.cells)
+                _begun(reader[name] for number in numbers.values() for name in number.cells)
             return tier, {part: number(reader) for part, number in numbers.items()}
         except NotRun as reason:
             missing.append(str(reason).rstrip("."))

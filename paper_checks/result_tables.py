@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import image_results
+from .arnold2019 import costs, synthetic
 from .arnold2019 import records as synthetic_records
-from .arnold2019 import synthetic
-from .arnold2019.image_experiments import timed_on
 from .arnold2021 import figure1_left
 from .chen2019 import exact_experiment1, published_results
 from .chen2019 import records as shrinkage_records
@@ -53,8 +52,8 @@ LEVELS = {
 }
 """The claims that judge the numbers of a place, by data set."""
 COSTS = (
-    "Seconds of a meta-step, printed of a meta-batch on a Titan XP; measured are medians of five steps on a shared machine, good "
-    "to a tenth. Compare the ratios, to MAML with the same network."
+    "Seconds of a meta-step on a meta-batch; printed ones are of a Titan XP. Measured are medians of rounds in which all methods were "
+    "timed in turn. Compare the ratios, to MAML with the same network."
 )
 PARAMETERS = {"model parameters": "model_parameters", "optimizer parameters": "optimizer_parameters"}
 """What stands beside a time, and what a record calls it."""
@@ -157,7 +156,7 @@ def tables() -> list[Table]:
         _regression(),
         *_of("arnold2021", on_images),
         *_of("arnold2019", on_images),
-        _costs(on_images),
+        _costs(),
         *(_adaptation(experiment) for experiment in EXPERIMENTS),
     ]
 
@@ -191,27 +190,31 @@ def _of(paper: str, listed: Iterable[image_results.Row]) -> Iterator[Table]:
             yield Table(paper, title, rest, remark=remark)
 
 
-def _costs(listed: Iterable[image_results.Row]) -> Table:
+def _costs() -> Table:
     """Seconds and parameters of arnold2019's Table A3, against those of MAML with the same network."""
-    cells = {(row.data, row.method): row for row in listed if row.paper == "arnold2019" and row.whole}
     printed, rows = times("arnold2019"), []
     for (data, method), seconds in printed.items():
-        found, of_maml = cells[data, method], (data, f"{method.partition(' ')[0]} MAML")
-        row = replace(
-            _cell(found),
+        maml = f"{method.partition(' ')[0]} MAML"
+        name, of_maml = (f"{DATASETS[data]} {each}" for each in (method, maml))
+        row = Row(
+            data,
+            method,
             printed=Printed(seconds, decimals=2),
-            measured=None,
-            beside={"printed, × MAML": seconds / printed[of_maml]},
+            beside={"printed, × MAML": seconds / printed[data, maml]},
+            command=costs.command(DATASETS[data]),
             claims=((f"arnold2019.a4-times-{DATASETS[data]}", None),),
         )
-        if found.cell is not None:
-            details, maml = found.cell.record.details, cells[of_maml].cell
-            taken, beside = details["seconds_per_meta_step"], dict(row.beside)
-            if maml is not None and timed_on(maml) == timed_on(found.cell):
-                beside["measured, × MAML"] = taken / maml.record.details["seconds_per_meta_step"]
-            beside |= {name: float(details[key]) for name, key in PARAMETERS.items()}
-            row = replace(row, measured=Measured(taken, None), beside=beside)
-        rows.append(row)
+        try:
+            record = costs.read(name)
+            beside = row.beside | {"measured, × MAML": costs.ratio(name, of_maml).value}
+        except NotRun as reason:
+            rows.append(replace(row, reason=str(reason)))
+            continue
+        details, told = record.details, record.configuration
+        beside |= {each: float(details[key]) for each, key in PARAMETERS.items()}
+        measured = Measured(details["median_seconds"], None)
+        protocol = f"{told['rounds']} rounds of {told['tasks_per_step']} tasks"
+        rows.append(replace(row, measured=measured, beside=beside, record=record, protocol=protocol))
     return Table("arnold2019", "Costs, A.4", tuple(rows), percent=False, remark=COSTS)
 
 

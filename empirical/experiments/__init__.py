@@ -9,6 +9,7 @@ from types import ModuleType
 
 from . import (
     arnold2019_cnn,
+    arnold2019_costs,
     arnold2019_figure_a1,
     arnold2019_omniglot_linear,
     arnold2019_synthetic,
@@ -28,6 +29,7 @@ EXPERIMENTS: dict[str, ModuleType] = {
         arnold2019_figure_a1,
         arnold2019_omniglot_linear,
         arnold2019_cnn,
+        arnold2019_costs,
         arnold2021_figure1_left,
         arnold2021_figure1_right,
         arnold2021_figure2,

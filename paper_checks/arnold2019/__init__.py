@@ -3,6 +3,7 @@
 from . import (
     cnn_sizes,
     comparisons,
+    costs,
     image_experiments,
     inner_loop,
     kronecker,
@@ -26,6 +27,7 @@ _ROOMS = (
     cnn_sizes,
     synthetic,
     image_experiments,
+    costs,
     printed_tables,
 )  # each declares its claims
 _ORDER = {locator: position for position, locator in enumerate(PAPER.locators)}

@@ -41,8 +41,6 @@ THRESHOLDS = {"omniglot": 0.30, "cifar-fs": 0.5, "mini-imagenet": 0.075}
 """Of pruning, as printed in Figure A.3."""
 SCNN_SHARE = {dataset: sizes[2] / sizes[4] for dataset, sizes in MODELS.items()}
 """What SCNN, which is CNN(2), has of the parameters of CNN(4)."""
-TIMING_ERROR = 0.1
-"""Of a ratio of two times: methods that do strictly more than another have come out about this much faster."""
 TO_SIZE = (
     "Pruned is read as: to at most the size of SCNN, by that of the recorded thresholds which leaves the most. What the printed one leaves "
     "hangs on the length of training. Declared after the first runs"
@@ -463,30 +461,6 @@ def _share_left(dataset: str) -> Number:
     return Number((cell(dataset, 4, "MAML"),), share)
 
 
-def timed_on(found: Cell) -> str:
-    """What has to be the same of two cells for their times to be compared."""
-    environment = [found.record.environment.get(key) for key in ("device", "threads", "compiled")]
-    return str([found.record.tier, *environment])
-
-
-def _times(dataset: str) -> dict[str, Number]:
-    """How many times as long as another's a method's meta-iteration takes."""
-
-    def ratio(first: Cell, second: Cell) -> Estimate:
-        on = [timed_on(each) for each in (first, second)]
-        if on[0] != on[1]:
-            raise NotRun(f"{first} and {second} were not timed alike: {' and '.join(on)}")
-        above, below = (each.record.details["seconds_per_meta_step"] for each in (first, second))
-        return Estimate(above / below, TIMING_ERROR * above / below, f"{first}, {above:g} s; {second}, {below:g} s")
-
-    pairs = [((4, "KFC"), (4, "MAML")), ((2, "KFC"), (2, "MAML"))]
-    pairs += [pair for rank in ("CFC1", "CFC10") for pair in (((2, rank), (2, "MAML")), ((2, "KFC"), (2, rank)))]
-    return {
-        f"CNN({a[0]}) {a[1]} / CNN({b[0]}) {b[1]}": Number((cell(dataset, *a), cell(dataset, *b)), ratio, False)
-        for a, b in pairs
-    }
-
-
 for _d, _title in TITLES.items():
     PAPER.claim(f"t2-{_d}", "Table 2", f"Table 2, {_title}: the accuracies of SCNN, its upper bound among them")(
         lambda d=_d: table(d, "Table 2", [f"CNN(2) {method}" for method in ("upper bound", "MAML", *LEARNED)])
@@ -573,29 +547,6 @@ for _d, _title in TITLES.items():
         "Table A3",
         f"Table A3, {_title}: the accuracies of CNN(4) and CNN(2) with MAML and meta-optimizers",
     )(lambda d=_d: table(d, "Table A3", TABLE_A3))
-    PAPER.claim(
-        f"a4-times-{_d}",
-        "A.4",
-        f"Table A3, {_title}: a meta-step with KFC takes longer than with MAML, and one with CFC lies between",
-    )(
-        lambda d=_d: orderings(
-            CNN,
-            _times(d),
-            Above(1.0),
-            note="No sentence says so: it is the order of the printed seconds, which are of other code and hardware. Ours are medians of "
-            f"five steps, each cell's at its own time on a shared machine: {TIMING_ERROR:.0%} is taken as a ratio's standard error, which "
-            "was declared after the first runs",
-        )
-    )
-
-
-PAPER.definition(
-    "a4-inference",
-    "A.4",
-    "inference time is identical across methods for models of the same size",
-    "after adaptation every method leaves the same network, and its meta-optimizer is not called any more: true by construction, here as "
-    "there, and nothing that a run could contradict",
-)
 
 
 @PAPER.claim(
