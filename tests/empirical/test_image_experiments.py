@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from empirical.data import DataError, ImageSet
 from empirical.experiments import (
     arnold2019_cnn,
+    arnold2019_costs,
     arnold2019_omniglot_linear,
     arnold2021_cnn,
     arnold2021_linear_images,
@@ -464,6 +465,32 @@ def test_what_diverges_while_it_is_timed_had_not_diverged_when_it_was_measured(m
     monkeypatch.setattr(Trainer, "step", diverging)
     (record,) = run({"MAML": CELL})
     assert record.details["diverged_at"] == [None, None] and record.final["test_accuracy"].count == 2
+
+
+def test_meta_steps_of_all_methods_are_timed_in_turn(monkeypatch):
+    order, step = [], Trainer.step
+
+    def spied(self, batch):
+        order.append(sum(value.numel() for value in self.learned.values()))
+        return step(self, batch)
+
+    monkeypatch.setattr(Trainer, "step", spied)
+    few = {name: replace(setting, ways=3) for name, setting in arnold2019_cnn.SETTINGS.items()}
+    monkeypatch.setattr(arnold2019_cnn, "SETTINGS", few)
+    found = arnold2019_costs.run("smoke", methods=["omniglot"])
+    cells = len(arnold2019_costs.CELLS)
+    assert [record.setting for record in found] == [f"omniglot CNN({x}) {m}" for x, m in arnold2019_costs.CELLS]
+    rounds = [order[at : at + cells] for at in range(0, len(order), cells)]
+    assert (
+        len(rounds) == 1 + 2 and len(set(rounds[0])) == cells and rounds[0] == rounds[1] == rounds[2]
+    )  # one is not timed
+    for record, (layers, method) in zip(found, arnold2019_costs.CELLS, strict=True):
+        assert record.configuration == arnold2019_costs.declaration(record.setting, arnold2019_costs.TIERS["smoke"])
+        assert record.final["seconds_per_meta_step"].count == len(record.learning_curve["seconds"]) == 2
+        assert record.parameter_count == few[record.setting].parameters()
+        assert record.details["model_parameters"] == few[f"omniglot CNN({layers}) MAML"].parameters()
+        assert (record.details["optimizer_parameters"] == 0) == (method == "MAML")
+    assert len({record.details["fingerprint"] for record in found}) == 1
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.ID)

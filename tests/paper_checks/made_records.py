@@ -84,9 +84,7 @@ def curve(setting, scale, level: float | None, shifts) -> dict:
     }
 
 
-def made_up(
-    experiment: str, name: str, tier: str, level: float | None, validation=None, small=0.25, seconds=1.0
-) -> list[Record]:
+def made_up(experiment: str, name: str, tier: str, level: float | None, validation=None, small=0.25) -> list[Record]:
     """A setting's records, one for each candidate, that end at a level (by candidate, where it is a list) or have diverged."""
     module = EXPERIMENTS[experiment]
     setting, scale = module.TIERS[tier].cut(module.SETTINGS[name]), module.TIERS[tier]
@@ -113,7 +111,7 @@ def made_up(
                 {"device": "cpu (made up)", "threads": 1, "compiled": True},
                 {
                     "diverged_at": [7 if own is None else None] * scale.seeds,
-                    "seconds_per_meta_step": seconds,
+                    "seconds_per_meta_step": 1.0,
                     "model_parameters": size,
                     "optimizer_parameters": setting.parameters() - size,
                     "test_accuracy_per_seed": by_seed,
@@ -136,3 +134,30 @@ def made_up(
 def write(place, experiment: str, found: list[Record], tier: str = "full") -> None:
     suffix = ".jsonl" if tier == "full" else f".{tier}.jsonl"
     files.write(place / "results" / f"{experiment}{suffix}", found)
+
+
+def timed(dataset: str, seconds: dict[str, list[float]], turn: str = "one") -> list[Record]:
+    """Records of times, by method, of what was timed in one turn."""
+    module = EXPERIMENTS["arnold2019/costs"]
+    return [
+        Record(
+            "arnold2019/costs",
+            f"{dataset} {method}",
+            "full",
+            module.declaration(f"{dataset} {method}", module.TIERS["full"]),
+            [0],
+            "",
+            12,
+            {"round": list(range(1, len(taken) + 1)), "seconds": taken},
+            {},
+            1.0,
+            {"device": "cpu (made up)", "threads": 1},
+            {
+                "fingerprint": turn,
+                "median_seconds": sorted(taken)[len(taken) // 2],
+                "model_parameters": 7,
+                "optimizer_parameters": 5,
+            },
+        )
+        for method, taken in seconds.items()
+    ]
