@@ -140,6 +140,24 @@ def test_records_of_images_tell_the_deviations_of_now():
             }
 
 
+def test_what_speaks_for_one_inner_step_is_what_the_records_say():
+    from paper_checks.image_records import read
+
+    found = {
+        (data, steps): 100 * read("arnold2021/cnn", f"{data} CNN(2) MAML{steps}", "lite").by_seed("validation_accuracy")
+        for data in ("omniglot", "cifar-fs")
+        for steps in ("", ", 5 steps")
+    }
+    means = [found[data, steps].mean() for data in ("omniglot", "cifar-fs") for steps in (", 5 steps", "")]
+    spread = found["cifar-fs", ""].std(ddof=1)
+    told = "has {:.1f} % on validation tasks of Omniglot for {:.1f} from the same work, and on CIFAR-FS {:.1f} for {:.1f}, "
+    told += "which its seeds, "
+    assert told.format(*means) + f"{spread:.1f} points apart, do not tell from none" in flat(
+        PAGES["docs/deviations.md"]
+    )
+    assert means[0] < means[1] and abs(means[2] - means[3]) < spread / 3**0.5
+
+
 def test_how_far_upper_bounds_have_converged_is_what_the_records_say():
     from paper_checks.image_records import read
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from made_records import CNN, IDS, LINNET, PLAIN, SEARCHED, made_up, write
 
-from empirical.experiments import EXPERIMENTS, arnold2021_cnn
+from empirical.experiments import EXPERIMENTS
 from empirical.records import Record
 from paper_checks import image_records
 from paper_checks.arnold2019 import PAPER as ARNOLD2019
@@ -340,17 +340,6 @@ def test_a_pruned_network_is_one_of_the_small_ones_size(place):
         study["share left"] = size + 0.01
     with pytest.raises(NotRun, match="no threshold leaves so few weights"):
         room2019.pruned(image_records.Cell(record))
-
-
-@pytest.mark.parametrize("dataset", arnold2021_cnn.DATASETS)
-def test_the_inner_steps_are_those_that_the_validation_tasks_prefer(dataset):
-    taken, other = f"{dataset} CNN(2) MAML", f"{dataset} CNN(2) MAML, {arnold2021_cnn.OTHER_STEPS} steps"
-    try:
-        cells = [read(CNN, name, "lite") for name in (taken, other)]
-    except NotRun as reason:
-        pytest.skip(str(reason))
-    validation = [cell.by_seed("validation_accuracy").mean() for cell in cells]
-    assert validation[0] > validation[1]
 
 
 def test_what_the_papers_print_of_cnns_has_begun_to_learn():
