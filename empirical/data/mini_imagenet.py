@@ -133,7 +133,7 @@ def read(folder: Path) -> ImageSet:
     for split, path in paths.items():
         sources.refuse_web_page(path)
         of_split, expected = reader(split, path), set(CLASSES[split])
-        if all(label.startswith(NUMBERED) for label in of_split):
+        if reader is _numbered and all(label.startswith(NUMBERED) for label in of_split):
             if len(of_split) != len(expected):
                 raise sources.DataError(
                     f"{path} has {len(of_split)} classes: expected {len(expected)}; fetch it again."

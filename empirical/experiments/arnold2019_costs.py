@@ -9,6 +9,7 @@ method's own work that is compared, and not what a compiler makes of it.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 import torch
 
 from .. import records
+from ..data import find
 from ..records import Metric, Record
 from ..trainer import Trainer
 from . import arnold2019_cnn, methods
@@ -123,4 +125,11 @@ class _Run:
         )
 
 
-run = methods.runner(METHODS, _Run)
+_of_datasets = methods.runner(METHODS, _Run)
+
+
+def run(tier: str, *, methods: Sequence[str] | None = None, **options: Any) -> list[Record]:
+    """As that of the methods; raises DataError before any is timed, where images of one are missing."""
+    for dataset in methods or METHODS:
+        find(dataset)
+    return _of_datasets(tier, methods=methods, **options)

@@ -560,6 +560,7 @@ def test_mini_imagenet_names_what_is_missing_or_wrong(tmp_path, photographs):
         table, rows.replace("n100000002.jpg,n1\n", "").encode(), "train.csv has 2 images of the class n1: expected 3"
     )
     refused(table, rows.replace(",n1\n", ",n2\n").encode(), "train.csv has no class n1: expected 3, found 2")
+    refused(table, rows.replace(",n", ",class").encode(), "train.csv has no class n1")  # no numbers: names of others
     refused(
         folder / "val.csv",
         (folder / "val.csv").read_text().replace(",n4", ",n1").encode(),

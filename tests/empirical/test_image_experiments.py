@@ -467,6 +467,17 @@ def test_what_diverges_while_it_is_timed_had_not_diverged_when_it_was_measured(m
     assert record.details["diverged_at"] == [None, None] and record.final["test_accuracy"].count == 2
 
 
+def test_images_that_are_missing_are_told_before_anything_is_timed(monkeypatch):
+    def find(name):
+        if name != "omniglot":
+            raise DataError(f"{name} is not there.")
+
+    monkeypatch.setattr(arnold2019_costs, "find", find)
+    monkeypatch.setattr(arnold2019_costs._Run, "run", None)
+    with pytest.raises(DataError, match="cifar-fs is not there"):
+        arnold2019_costs.run("smoke")
+
+
 def test_meta_steps_of_all_methods_are_timed_in_turn(monkeypatch):
     order, step = [], Trainer.step
 
@@ -477,6 +488,7 @@ def test_meta_steps_of_all_methods_are_timed_in_turn(monkeypatch):
     monkeypatch.setattr(Trainer, "step", spied)
     few = {name: replace(setting, ways=3) for name, setting in arnold2019_cnn.SETTINGS.items()}
     monkeypatch.setattr(arnold2019_cnn, "SETTINGS", few)
+    monkeypatch.setattr(arnold2019_costs, "find", lambda name: None)
     found = arnold2019_costs.run("smoke", methods=["omniglot"])
     cells = len(arnold2019_costs.CELLS)
     assert [record.setting for record in found] == [f"omniglot CNN({x}) {m}" for x, m in arnold2019_costs.CELLS]
